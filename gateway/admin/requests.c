@@ -110,7 +110,7 @@ static void requests_upstream(struct json_out *o, const struct progress *p)
 	for (const struct upstream_failure *f = p->failures; f; f = f->next) {
 		json_open(o, '{');
 		put_str(o, "server", f->server);
-		put_str(o, "reason", str_of(err_code(f->err)));
+		put_str(o, "reason", str_of(f->reason));
 		json_close(o, '}');
 	}
 	json_close(o, ']');

@@ -1,12 +1,25 @@
 /* Counts and the access log's line of an exchange that ended. Worker's thread. */
 #include "app/complete.h"
 
+#include <stdio.h>
+
 #include "base/series.h"
 #include "http/version.h"
 #include "obs/access_log.h"
 #include "policy/fact.h"
 #include "proxy/about.h"
 #include "proxy/grpc.h"
+
+enum {
+	COMPLETE_FAILURES = UPSTREAM_TRIES_MAX + UPSTREAM_FREE_TRIES, /* tries in a line */
+	COMPLETE_FAILURE = 256,                                       /* bytes of one */
+};
+
+/* Texts of a record. */
+struct complete_lists {
+	sluice_str notes[RUN_NOTES];
+	sluice_str failures[COMPLETE_FAILURES];
+};
 
 /* Whether the upstream caused the failure. True also when it broke off a response; false when the
  * client disconnected before the response began. */
@@ -97,15 +110,33 @@ static sluice_str complete_field(const struct fields *f, enum token t)
 	return STR_NONE;
 }
 
-/* What the access log says of x, with room for the texts of its notes. */
-static inline void complete_record(struct exchange *x, uint64_t duration_ns, sluice_str *notes,
-	struct access_record *r)
+/* The tries that came to nothing, the first of them first; those that are too many are left out. */
+static unsigned complete_failures(struct exchange *x, sluice_str *to)
+{
+	unsigned n = 0, i = 0;
+	for (const struct upstream_failure *f = x->call.failures; f; f = f->next)
+		n++;
+	for (const struct upstream_failure *f = x->call.failures; f; f = f->next) {
+		unsigned place = n - ++i;
+		char text[COMPLETE_FAILURE];
+		int len = snprintf(text, sizeof(text), "%.*s %s %llu.%llu ms", STR_ARG(f->server),
+			f->reason, (unsigned long long)(f->us / 1000),
+			(unsigned long long)(f->us / 100 % 10));
+		if (place < COMPLETE_FAILURES)
+			to[place] = arena_note(x->px.arena, str_n(text, (size_t)len));
+	}
+	return n < COMPLETE_FAILURES ? n : COMPLETE_FAILURES;
+}
+
+/* What the access log says of x, with room for its lists. */
+static inline void complete_record(struct exchange *x, uint64_t duration_ns,
+	struct complete_lists *lists, struct access_record *r)
 {
 	const struct client *c = x->px.client;
 	const struct request_head *h = x->px.request;
 	const struct run_asked *asked = x->px.asked;
 	for (unsigned i = 0; i < x->px.n_notes; i++)
-		notes[i] = str_of(x->px.notes[i].code);
+		lists->notes[i] = str_of(x->px.notes[i].code);
 	*r = (struct access_record){
 		.request_id = x->px.request_id,
 		.client = x->px.client_ip,
@@ -129,7 +160,7 @@ static inline void complete_record(struct exchange *x, uint64_t duration_ns, slu
 		.consumer = fact_value(&x->px, FACT_CONSUMER),
 		.tls = c->conn->tls_version ? str_of(c->conn->tls_version) : STR_NONE,
 		.trace_id = complete_trace_id(&h->fields),
-		.notes = { notes, x->px.n_notes },
+		.notes = { lists->notes, x->px.n_notes },
 		.unix_ms = about_start_ms(x),
 		.duration_us = duration_ns / 1000,
 		.bytes_in = c->bytes_in,
@@ -142,6 +173,9 @@ static inline void complete_record(struct exchange *x, uint64_t duration_ns, slu
 		r->connect_us = about_connect_us(x);
 		r->response_us = about_response_us(x);
 	}
+	if (unlikely(x->call.failures))
+		r->failures =
+			(sluice_strs){ lists->failures, complete_failures(x, lists->failures) };
 	int grpc = x->grpc ? grpc_status(x) : -1;
 	if (grpc >= 0) {
 		r->has_grpc_status = true;
@@ -151,9 +185,9 @@ static inline void complete_record(struct exchange *x, uint64_t duration_ns, slu
 
 static void complete_log(struct access_log *log, struct exchange *x, uint64_t duration_ns)
 {
-	sluice_str notes[RUN_NOTES];
+	struct complete_lists lists;
 	struct access_record r;
-	complete_record(x, duration_ns, notes, &r);
+	complete_record(x, duration_ns, &lists, &r);
 	access_log_write(log, &x->view->snap->conf.log.access, &r);
 }
 
@@ -162,10 +196,10 @@ static void complete_sinks(struct access_log *log, struct exchange *x, uint64_t 
 {
 	const struct snapshot *s = x->view->snap;
 	const struct access_conf *conf = &s->conf.log.access;
-	sluice_str notes[RUN_NOTES];
+	struct complete_lists lists;
 	struct access_record r, masked;
 	struct access_room room;
-	complete_record(x, duration_ns, notes, &r);
+	complete_record(x, duration_ns, &lists, &r);
 	if (log && s->logs & LOGS_FILE)
 		access_log_write(log, conf, &r);
 	access_mask(conf, &r, &masked, &room);

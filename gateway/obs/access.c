@@ -186,8 +186,6 @@ static void json_ms_member(struct json_out *o, sluice_str key, uint64_t us)
 static void json_list_member(struct json_out *o, sluice_str key, sluice_strs list, size_t most,
 	size_t max)
 {
-	if (!list.n)
-		return;
 	json_raw(o, key);
 	json_open(o, '[');
 	for (size_t i = 0; i < list.n && i < most; i++)
@@ -224,7 +222,9 @@ static void access_json(struct json_out *o, const struct access_record *r,
 #define MS(name, us, when) \
 	if (when)          \
 		json_ms_member(o, KEY(name), us);
-#define LIST(name, texts, longest) json_list_member(o, KEY(name), texts, cut->list, cut->longest);
+#define LIST(name, texts, longest) \
+	if (unlikely((texts).n))   \
+		json_list_member(o, KEY(name), texts, cut->list, cut->longest);
 #include "obs/access_field.def"
 #undef TEXT
 #undef NUMBER

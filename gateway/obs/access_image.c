@@ -1,7 +1,8 @@
 /*
  * Records of the access log as bytes. Any thread.
  *
- *   struct image | one after another: the texts of the table, then length and text of each note
+ *   struct image | one after another: the texts of the table, then length and text of each
+ *               failure and of each note
  */
 #include "obs/access_image.h"
 
@@ -41,7 +42,7 @@ enum { TEXTS = sizeof(texts) / sizeof(texts[0]), CUT_MORE = 4 };
 
 struct image {
 	uint32_t size; /* of all of it */
-	uint8_t format, n_notes, version, tries;
+	uint8_t format, n_notes, n_failures, version, tries;
 	uint16_t status, grpc_status;
 	uint8_t has_grpc_status;
 	uint16_t len[TEXTS];
@@ -71,14 +72,37 @@ static char *image_put(char *to, const char *from, size_t n)
 	return to + n;
 }
 
+static uint8_t image_count(sluice_strs list)
+{
+	size_t most = access_cuts[0].list;
+	return (uint8_t)(list.n < most ? list.n : most);
+}
+
+static size_t image_list_size(sluice_strs list, size_t n)
+{
+	size_t size = 0;
+	for (size_t i = 0; i < n; i++)
+		size += sizeof(uint16_t) + image_cut(list.v[i], access_cuts[0].name);
+	return size;
+}
+
+static char *image_put_list(char *to, sluice_strs list, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint16_t len = image_cut(list.v[i], access_cuts[0].name);
+		to = image_put(to, (const char *)&len, sizeof(len));
+		to = image_put(to, list.v[i].data, len);
+	}
+	return to;
+}
+
 /* Set the lengths of the texts, and the length of all. */
 static void image_measure(struct image *m, const struct access_record *r)
 {
 	size_t n = sizeof(*m);
 	for (size_t i = 0; i < TEXTS; i++)
 		n += m->len[i] = image_cut(*text_of(r, i), longest_of(i));
-	for (size_t i = 0; i < m->n_notes; i++)
-		n += sizeof(uint16_t) + image_cut(r->notes.v[i], access_cuts[0].name);
+	n += image_list_size(r->failures, m->n_failures) + image_list_size(r->notes, m->n_notes);
 	check(n <= ACCESS_IMAGE_MAX, "the record of a request has %zu bytes", n);
 	m->size = (uint32_t)n;
 }
@@ -87,8 +111,8 @@ size_t access_image_write(const struct access_conf *conf, const struct access_re
 	size_t room)
 {
 	struct image m = { .format = (uint8_t)conf->format,
-		.n_notes = (uint8_t)(r->notes.n < access_cuts[0].list ? r->notes.n
-								      : access_cuts[0].list),
+		.n_notes = image_count(r->notes),
+		.n_failures = image_count(r->failures),
 		.version = r->version,
 		.tries = r->tries,
 		.status = r->status,
@@ -106,11 +130,8 @@ size_t access_image_write(const struct access_conf *conf, const struct access_re
 	to = image_put(to, (const char *)&m, sizeof(m));
 	for (size_t i = 0; i < TEXTS; i++)
 		to = image_put(to, text_of(r, i)->data, m.len[i]);
-	for (size_t i = 0; i < m.n_notes; i++) {
-		uint16_t len = image_cut(r->notes.v[i], access_cuts[0].name);
-		to = image_put(to, (const char *)&len, sizeof(len));
-		to = image_put(to, r->notes.v[i].data, len);
-	}
+	to = image_put_list(to, r->failures, m.n_failures);
+	(void)image_put_list(to, r->notes, m.n_notes);
 	return m.size;
 }
 
@@ -124,9 +145,9 @@ static bool image_take(sluice_str *from, size_t n, const char **at)
 	return true;
 }
 
-static bool image_notes(const struct image *m, sluice_str *rest, sluice_str *notes)
+static bool image_list(size_t n, sluice_str *rest, sluice_str *list)
 {
-	for (size_t i = 0; i < m->n_notes; i++) {
+	for (size_t i = 0; i < n; i++) {
 		const char *at;
 		uint16_t len;
 		if (!image_take(rest, sizeof(len), &at))
@@ -134,7 +155,7 @@ static bool image_notes(const struct image *m, sluice_str *rest, sluice_str *not
 		memcpy(&len, at, sizeof(len));
 		if (!image_take(rest, len, &at))
 			return false;
-		notes[i] = str_n(at, len);
+		list[i] = str_n(at, len);
 	}
 	return true;
 }
@@ -156,11 +177,12 @@ size_t access_image_read(sluice_str bytes, struct access_image_read *out)
 	_Static_assert((int)ACCESS_IMAGE_NOTES <= UINT8_MAX, "the number of notes fits");
 	struct image m;
 	struct access_record r;
-	sluice_str notes[ACCESS_IMAGE_NOTES];
+	sluice_str notes[ACCESS_IMAGE_NOTES], failures[ACCESS_IMAGE_NOTES];
 	if (bytes.len < sizeof(m))
 		return 0;
 	memcpy(&m, bytes.data, sizeof(m));
-	if (m.size < sizeof(m) || m.size > bytes.len || m.n_notes > ACCESS_IMAGE_NOTES)
+	if (m.size < sizeof(m) || m.size > bytes.len || m.n_notes > ACCESS_IMAGE_NOTES ||
+		m.n_failures > ACCESS_IMAGE_NOTES)
 		return 0;
 	sluice_str rest = str_n(bytes.data + sizeof(m), m.size - sizeof(m));
 	r = (struct access_record){ .version = m.version,
@@ -174,9 +196,12 @@ size_t access_image_read(sluice_str bytes, struct access_image_read *out)
 		.response_us = m.response_us,
 		.bytes_in = m.bytes_in,
 		.bytes_out = m.bytes_out };
-	if (!image_texts(&m, &rest, &r) || !image_notes(&m, &rest, notes) || rest.len)
+	if (!image_texts(&m, &rest, &r) || !image_list(m.n_failures, &rest, failures) ||
+		!image_list(m.n_notes, &rest, notes) || rest.len)
 		return 0;
 	out->record = r;
+	memcpy(out->failures, failures, m.n_failures * sizeof(failures[0]));
+	out->record.failures = (sluice_strs){ out->failures, m.n_failures };
 	memcpy(out->notes, notes, m.n_notes * sizeof(notes[0]));
 	out->record.notes = (sluice_strs){ out->notes, m.n_notes };
 	out->format = (enum access_format)m.format;

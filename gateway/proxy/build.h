@@ -139,6 +139,12 @@ void build_match_facts(struct build *b, const struct route *r, struct route_spec
 /* build_stories.c: whose stories the error log tells. Routes are there. */
 void build_stories(struct build *b);
 
+/* build_retry.c: how requests are tried again, of an upstream and of a route. */
+void build_upstream_rules(struct build *b, struct snapshot_upstream *u);
+void build_route_rules(struct build *b, struct route *r);
+/* What is no mistake in them, and hardly meant. */
+void build_warn_rules(struct build *b);
+
 /* build_respond.c: the route's own answer. */
 void build_respond(struct build *b, struct route *r);
 

@@ -308,6 +308,7 @@ void build_upstreams(struct build *b)
 		struct report r = { b, &v[i] };
 		u->conf = &v[i];
 		v[i].zone = s->conf.runtime.zone;
+		build_upstream_rules(b, u);
 		if (upstream_conf_check(&b->bind, &v[i]) < 0 || !v[i].use_tls)
 			continue;
 		const struct tls_client_args args = { .conf = &v[i].tls,

@@ -125,6 +125,7 @@ void build_routes(struct build *b)
 		if (build_chain(b, r->name, v[i].plugins, &r->chain, &links))
 			build_check_facts(b, r, &links);
 		build_target(b, r);
+		build_route_rules(b, r);
 		build_check_balancer_facts(b, r);
 		build_trailers(b, &v[i]);
 		build_spec(b, r, &specs[i]);

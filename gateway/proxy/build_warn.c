@@ -293,4 +293,5 @@ void build_warnings(struct build *b)
 	warn_clear_443(b);
 	warn_log_folder(b);
 	warn_routes(b);
+	build_warn_rules(b);
 }

@@ -55,6 +55,11 @@ struct grpc_conf {
 	uint64_t idle;        /* longest silence of both sides */
 };
 
+/* milliseconds, 0: those of the upstream */
+struct route_timeouts {
+	uint64_t try;
+};
+
 struct route_conf {
 	sluice_str name, upstream;
 	struct match_conf match;
@@ -64,6 +69,9 @@ struct route_conf {
 	const struct node *plugins;   /* a list of names and inline instances; NULL: none */
 	struct respond_conf respond;
 	struct grpc_conf grpc;
+	struct route_timeouts timeouts;
+	struct retry_conf retry; /* where it is given: bind_given() */
+	struct hedge_conf hedge; /* likewise */
 };
 
 struct problems_conf {

@@ -26,6 +26,13 @@ static const sluice_option grpc_options[] = {
 	SLUICE_OPTIONS_END,
 };
 
+static const sluice_option timeout_options[] = {
+	SLUICE_OPTION(SLUICE_T_DURATION, struct route_timeouts, try, .def = "0s", .max = "1d",
+		.doc = "in place of the upstream's timeouts.try: longest time from a whole request "
+		       "to the head of the response of one server; 0s: as the upstream says"),
+	SLUICE_OPTIONS_END,
+};
+
 const sluice_option route_options[] = {
 	SLUICE_OPTION(SLUICE_T_STR, struct route_conf, name, .flags = SLUICE_F_REQUIRED, .min = "1",
 		.max = "128", .doc = "name of the route in logs and metrics"),
@@ -54,5 +61,16 @@ const sluice_option route_options[] = {
 	SLUICE_OPTION(SLUICE_T_BLOCK, struct route_conf, grpc, .sub = grpc_options,
 		.sub_size = sizeof(struct grpc_conf), .flags = SLUICE_F_SUBOBJECT,
 		.doc = "limits for the requests that are gRPC calls"),
+	SLUICE_OPTION(SLUICE_T_BLOCK, struct route_conf, timeouts, .sub = timeout_options,
+		.sub_size = sizeof(struct route_timeouts), .flags = SLUICE_F_SUBOBJECT,
+		.doc = "limits on waiting, in place of those of the upstream"),
+	SLUICE_OPTION(SLUICE_T_BLOCK, struct route_conf, retry, .sub = retry_options,
+		.sub_size = sizeof(struct retry_conf),
+		.doc = "when another server is asked, and how often; in place of the upstream's "
+		       "block as a whole"),
+	SLUICE_OPTION(SLUICE_T_BLOCK, struct route_conf, hedge, .sub = hedge_options,
+		.sub_size = sizeof(struct hedge_conf),
+		.doc = "a second server is asked when the first is slow; in place of the "
+		       "upstream's block"),
 	SLUICE_OPTIONS_END,
 };

@@ -13,10 +13,13 @@
  *   forward          the upstream's side
  *   staged, tunnel   the ways of bodies through plugins, and after a 101
  *   exchange_end     the one way to end
+ *   hedge            a second server beside one that is slow
+ *   retry            what may be tried again
  *   lane             one direction of a body, and what holds it
  *   exchange_state   the states
  *   progress         what it does right now, for people
  *   about            what it knows of itself, for plugins and logs
+ *   keep             a body that can be sent again
  *   admit, affinity, grpc, handshake, match_fact, fields, forwarded_fields: what the others ask
  */
 #ifndef PROXY_EXCHANGE_H
@@ -96,6 +99,7 @@ struct exchange {
 	/* borrowed: where it counts among its client's requests; NULL: nowhere */
 	struct count_client *counted;
 	struct grpc_call *grpc; /* in the arena; NULL: no gRPC call */
+	struct retry *retry;    /* in the arena; NULL: no rules say how it is tried again */
 	/* of the failure, for the log: which line, field or byte of the response was refused */
 	sluice_str detail;
 	const char *code;         /* reason of a refusal or failure; NULL: none */

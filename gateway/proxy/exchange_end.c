@@ -9,11 +9,20 @@
 #include "proxy/admit.h"
 #include "proxy/exchange.h"
 #include "proxy/grpc.h"
+#include "proxy/hedge.h"
 #include "proxy/tunnel.h"
 
 /* ---- the end ------------------------------------------------------------------------------- */
 
-void exchange_leave_upstream(struct exchange *x, int err)
+/* Both servers, where a second one was asked; and what was kept for further tries. */
+__attribute__((noinline)) static void exchange_leave_tries(struct exchange *x, bool is_over)
+{
+	hedge_leave_all(x->retry, x->gone ? ERR_CLIENT_GONE : ERR_OVERTAKEN);
+	if (is_over)
+		retry_fini(x->retry);
+}
+
+static inline void exchange_leave_server(struct exchange *x, int err)
 {
 	struct origin *o = x->origin;
 	if (!o) {
@@ -23,6 +32,13 @@ void exchange_leave_upstream(struct exchange *x, int err)
 	x->origin = NULL;
 	upstream_report(&x->call, err);
 	o->ops->release(o);
+}
+
+void exchange_leave_upstream(struct exchange *x, int err)
+{
+	if (unlikely(x->retry))
+		exchange_leave_tries(x, false);
+	exchange_leave_server(x, err);
 }
 
 void exchange_set_reason(struct exchange *x, int err)
@@ -55,7 +71,9 @@ void exchange_end(struct exchange *x, int err)
 	x->done_ns = clock_ns();
 	x->px.client->events = &client_ended;
 	run_cancel(&x->px);
-	exchange_leave_upstream(x, 0);
+	if (unlikely(x->retry))
+		exchange_leave_tries(x, true);
+	exchange_leave_server(x, 0);
 	if (unlikely(x->tunnel))
 		tunnel_fini(x->tunnel);
 	if (unlikely(x->grpc))
@@ -113,6 +131,8 @@ static void exchange_complete(struct turn_hook *h)
 	if (p->on_complete)
 		p->on_complete(p, x);
 	upstream_call_fini(&x->call);
+	if (unlikely(x->retry))
+		hedge_free(x->retry);
 	buf_fini(&x->kept);
 	buf_fini(&x->answer_body);
 	p->active--;

@@ -4,7 +4,9 @@
  *
  * Safe means (RFC 9110 9.2.2): no byte of the request body was passed on, or all of it is there to
  * be sent anew; nothing of a response arrived; and no byte of the request left for the server, or
- * the server said that it did nothing about it, or the method is idempotent.
+ * the server said that it did nothing about it, or the method is idempotent. Where there are rules
+ * (proxy/retry), they say which methods may be repeated, and after what else than a lost
+ * connection.
  */
 #include "proxy/forward.h"
 
@@ -14,9 +16,12 @@
 #include "proxy/fields.h"
 #include "proxy/forwarded_fields.h"
 #include "proxy/handshake.h"
+#include "proxy/hedge.h"
 #include "proxy/staged.h"
 
 static must_use int forward_open(struct exchange *x);
+__attribute__((noinline)) static bool forward_holds_back(struct exchange *x,
+	struct response_head *h);
 
 static struct exchange *exchange_of_call(struct upstream_call *c)
 {
@@ -52,9 +57,11 @@ static void forward_on_head(struct origin *o, struct response_head *h)
 		}
 		return;
 	}
+	upstream_answered(&x->call, h->status);
+	if (unlikely(x->retry) && forward_holds_back(x, h))
+		return;
 	x->head_ns = clock_ns();
 	x->upstream_status = h->status;
-	upstream_answered(&x->call, h->status);
 	x->upstream_version = h->version;
 	x->px.response = h;
 	if (fields_for_client(x, h) < 0) {
@@ -97,15 +104,30 @@ static void forward_on_drained(struct origin *o)
 static bool forward_has_body(struct exchange *x)
 {
 	struct origin *o = x->origin;
-	return !x->to_upstream.begun ||
+	return !x->to_upstream.begun || (x->retry && x->retry->kept) ||
 		(o->not_processed && o->ops->reclaim && o->ops->reclaim(o, &x->kept));
+}
+
+static bool forward_may_repeat(const struct exchange *x, int err)
+{
+	return unlikely(x->retry)
+		? retry_may_repeat(x->retry, x->origin, err)
+		: upstream_may_repeat(x->origin, (enum method)x->px.request->method, err);
 }
 
 static bool forward_is_safe(struct exchange *x, int err)
 {
-	return !x->gone && !x->status &&
-		upstream_may_repeat(x->origin, (enum method)x->px.request->method, err) &&
-		forward_has_body(x);
+	return !x->gone && !x->status && forward_may_repeat(x, err) && forward_has_body(x);
+}
+
+/* The request goes to another server. 0, or why there is none. */
+static must_use int forward_again(struct exchange *x)
+{
+	if (x->to_upstream.begun && x->retry && x->retry->kept)
+		kept_lend(x->retry->kept, &x->kept);
+	lane_disconnect(&x->to_upstream);
+	exchange_set_state(x, EXCHANGE_CONNECT);
+	return forward_open(x);
 }
 
 /* The codec's explanation is copied. */
@@ -114,24 +136,81 @@ static void forward_keep_detail(struct exchange *x, sluice_str detail)
 	x->detail = detail.len ? arena_note(x->px.arena, detail) : STR_NONE;
 }
 
-static void forward_on_fail(struct origin *o, int err)
+/* By its rules the second server has the request as well: it answers now. */
+static bool forward_is_taken_over(struct exchange *x, int err, const struct response_head *h)
 {
-	struct exchange *x = o->user;
-	forward_keep_detail(x, o->detail);
+	struct retry *r = x->retry;
+	retry_stop_timers(r);
+	if (x->state != EXCHANGE_FORWARD || !hedge_take_over(r, err, h))
+		return false;
+	if (r->rules->try_ns)
+		worker_timer(x->px.worker, &r->timer, r->rules->try_ns);
+	return true;
+}
+
+/* The server that has the request did not do its part. */
+static void forward_try_failed(struct exchange *x, int err)
+{
 	bool again = x->state == EXCHANGE_FORWARD && forward_is_safe(x, err);
 	/* where the server chose HTTP/2 but has no tunnels there, HTTP/1.1 may have */
 	if (again && err == ERR_UPSTREAM_NO_TUNNEL)
 		upstream_want_http1(&x->call);
 	timeline_add(x->px.timeline, "server failed", x->detail, err);
+	if (unlikely(x->retry) && forward_is_taken_over(x, err, NULL))
+		return;
 	exchange_leave_upstream(x, err);
-	if (again && upstream_may_retry(&x->call)) {
-		stat_inc(STAT_UPSTREAM_RETRIES);
-		lane_disconnect(&x->to_upstream);
-		exchange_set_state(x, EXCHANGE_CONNECT);
-		err = forward_open(x);
-	}
+	if (again && upstream_take_retry(&x->call))
+		err = forward_again(x);
+	else if (again && x->retry)
+		retry_note_stop(x->retry);
 	if (err)
 		x->events->on_failed(x, err);
+}
+
+static void forward_on_fail(struct origin *o, int err)
+{
+	struct exchange *x = o->user;
+	forward_keep_detail(x, o->detail);
+	forward_try_failed(x, err);
+}
+
+/* It is passed on. is_unwanted: for want of another try. */
+static void forward_keep_response(struct exchange *x, bool is_unwanted)
+{
+	struct retry *r = x->retry;
+	x->call.unwanted = NULL;
+	if (is_unwanted)
+		retry_note_stop(r);
+	else
+		upstream_observe(x->view->upstreams[x->px.upstream], clock_ns() - x->sent_ns);
+	retry_stop_timers(r);
+	hedge_drop(r, ERR_OVERTAKEN);
+}
+
+/* The final head of a response: whether another server is asked in its place. Else it is passed on,
+ * whatever it is, and no other server is asked any more. */
+static bool forward_holds_back(struct exchange *x, struct response_head *h)
+{
+	struct retry *r = x->retry;
+	struct origin *o = x->origin;
+	const char *why = x->gone || x->status ? NULL : retry_unwanted(r, h);
+	bool repeats = why && (!x->to_upstream.begun || r->kept);
+	x->call.unwanted = repeats ? why : NULL;
+	if (repeats && forward_is_taken_over(x, 0, h))
+		return true;
+	if (!repeats || !upstream_take_retry(&x->call)) {
+		forward_keep_response(x, repeats);
+		return false;
+	}
+	timeline_add(x->px.timeline, "unwanted response:", str_of(why), 0);
+	retry_stop_timers(r);
+	x->origin = NULL;
+	upstream_report(&x->call, 0);
+	retry_discard(r, o, h);
+	int err = forward_again(x);
+	if (err)
+		x->events->on_failed(x, err);
+	return true;
 }
 
 static const struct origin_events forward_origin_events = {
@@ -142,6 +221,39 @@ static const struct origin_events forward_origin_events = {
 	.on_drained = forward_on_drained,
 	.on_fail = forward_on_fail,
 };
+
+/* ---- times of a try ------------------------------------------------------------------------ */
+
+/* timeouts.try has passed. */
+static void forward_on_late(struct timer *t)
+{
+	struct retry *r = container_of(t, struct retry, timer);
+	struct exchange *x = r->x;
+	if (x->state != EXCHANGE_FORWARD || !x->origin)
+		return;
+	if (!x->to_upstream.passed) { /* the client has not sent all of it yet */
+		worker_timer(x->px.worker, t, r->rules->try_ns);
+		return;
+	}
+	stat_inc(STAT_TIMEOUT_TRY);
+	x->origin->sent = true; /* the codec has not counted yet: it may be so */
+	x->detail = STR_NONE;
+	forward_try_failed(x, ERR_UPSTREAM_TIMEOUT);
+}
+
+static void forward_on_slow(struct timer *t)
+{
+	hedge_start(container_of(t, struct retry, hedge_timer), &forward_origin_events);
+}
+
+/* The request has gone to a server: bound its answer. */
+__attribute__((noinline)) static void forward_watch(struct exchange *x)
+{
+	struct retry *r = x->retry;
+	if (r->rules->try_ns)
+		worker_timer(x->px.worker, &r->timer, r->rules->try_ns);
+	hedge_watch(r);
+}
 
 /* ---- reaching a server --------------------------------------------------------------------- */
 
@@ -183,6 +295,8 @@ static must_use int forward_ready(struct exchange *x)
 		forward_note_server(x);
 	exchange_set_state(x, EXCHANGE_FORWARD);
 	forward_head(x);
+	if (unlikely(x->retry))
+		forward_watch(x);
 	lane_connect(&x->to_upstream);
 	return 0;
 }
@@ -234,6 +348,10 @@ int forward_start(struct exchange *x)
 		return refused;
 	const struct snapshot_upstream *u = &x->view->snap->upstreams[x->px.upstream];
 	int version = u->conf->proxy_protocol;
+	/* the upstream may be one that a plugin has chosen */
+	const struct retry_rules *rules = x->route->rules ? x->route->rules : u->rules;
+	if (unlikely(rules) && retry_begin(x, rules, forward_on_late, forward_on_slow) < 0)
+		return ERR_NO_MEMORY;
 	if (version)
 		x->call.proxy_header = forwarded_proxy_header(x, version);
 	if (unlikely(affinity_is_asked(u)) && affinity_request(x, u) < 0)

@@ -6,6 +6,7 @@
 #include "policy/producer.h"
 #include "proxy/exchange.h"
 #include "proxy/fields.h"
+#include "proxy/retry.h"
 
 static const char *const held[] = { "request held:", "response held:" };
 static const char *const moves[] = { "request moves", "response moves" };
@@ -52,6 +53,14 @@ bool lane_has_sink(const struct lane *l)
 	return l->side == SLUICE_RESPONSE || l->x->origin;
 }
 
+/* It goes to its first server: to be sent again, it may have to be kept. */
+static void lane_keep(struct lane *l, struct buf *data)
+{
+	struct retry *r = l->x->retry;
+	if (r->kept && data->len)
+		kept_add(&r->kept, data);
+}
+
 static inline bool lane_give(struct lane *l, struct buf *data)
 {
 	struct exchange *x = l->x;
@@ -60,6 +69,8 @@ static inline bool lane_give(struct lane *l, struct buf *data)
 		/* a client that is gone will never tell that it has room */
 		return x->px.client->ops->body(x->px.client, data) && !x->gone;
 	}
+	if (unlikely(x->retry))
+		lane_keep(l, data);
 	l->begun |= data->len > 0;
 	return x->origin->ops->body(x->origin, data);
 }
@@ -154,10 +165,17 @@ static void lane_connect_direct(struct lane *l)
 		lane_pass_end(l, l->trailers ? fields_request_trailers(l->x, l->trailers) : NULL);
 }
 
+/* What another server had goes as it is; else these are the first bytes. */
+static bool lane_put_kept(struct lane *l)
+{
+	struct origin *o = l->x->origin;
+	return l->begun ? o->ops->body(o, &l->x->kept) : lane_give(l, &l->x->kept);
+}
+
 void lane_connect(struct lane *l)
 {
 	l->passed = false; /* another server may have had it */
-	if (l->x->kept.len && lane_put(l, &l->x->kept))
+	if (l->x->kept.len && lane_put_kept(l))
 		lane_hold(l, HOLD_FULL);
 	if (unlikely(l->way))
 		l->way->connected(l);

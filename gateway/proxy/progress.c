@@ -30,6 +30,8 @@ static const char *progress_connecting(const struct exchange *x)
 		return "the name service";
 	case UPSTREAM_CALL_QUEUED:
 		return "a free connection: all are in use";
+	case UPSTREAM_CALL_PAUSED:
+		return "the end of the pause before another server is asked";
 	default:
 		return "a connection to the server";
 	}
@@ -127,7 +129,9 @@ static void progress_upstream(const struct exchange *x, struct arena *a, struct 
 	to->tries = x->call.tries;
 	for (const struct upstream_failure *from = x->call.failures; from; from = from->next) {
 		f = arena_new(a, struct upstream_failure);
-		*f = (struct upstream_failure){ .server = copy(a, from->server), .err = from->err };
+		*f = (struct upstream_failure){ .server = copy(a, from->server),
+			.reason = arena_str(a, str_of(from->reason)).data,
+			.us = from->us };
 		*at = f;
 		at = (struct upstream_failure **)(uintptr_t)&f->next;
 	}

@@ -40,6 +40,8 @@ struct route {
 	const struct route_conf *conf;
 	struct chain chain;
 	int upstream; /* index; -1: answers by itself */
+	/* in the arena; NULL: those of the upstream */
+	const struct retry_rules *rules;
 	struct route_answer answer;
 	unsigned index;           /* among the routes */
 	series_id requests, time; /* its metrics */
@@ -55,6 +57,7 @@ struct snapshot_stories {
 
 struct snapshot_upstream {
 	const struct upstream_conf *conf;
+	const struct retry_rules *rules;   /* in the arena; NULL: as `retries` says */
 	const struct chain_item *balancer; /* in the arena; NULL: no plugin chooses a server */
 	const sluice_expr *hash_by;        /* in the arena; NULL: no fact decides */
 	sluice_instance *discovery; /* borrowed: of the snapshot; NULL: no plugin finds them */

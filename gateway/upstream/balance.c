@@ -309,6 +309,12 @@ static enum balance_result choose_only(struct balance *b, const struct balance_a
 	return BALANCE_NONE;
 }
 
+/* Whether it would be chosen if it had room. */
+static bool candidate_is_sound(const struct candidate *c)
+{
+	return c->weight && c->endpoint->takes;
+}
+
 /* Those whose tier serves first, and then one that is well in another tier: it is better than one
  * that rests. Among equals the one with the fewest requests, and then the one chosen longest ago.
  */
@@ -337,7 +343,8 @@ static enum balance_result choose_resting(struct balance *b, const struct balanc
 
 	for (uint32_t i = 0; i < b->n; i++) {
 		struct candidate *c = b->all[i];
-		if (!c->weight || candidate_was_tried(c, ask->tried, ask->n_tried))
+		if (!c->weight || candidate_was_tried(c, ask->tried, ask->n_tried) ||
+			(ask->none_down && !candidate_is_sound(c)))
 			continue;
 		if (endpoint_is_full(c->endpoint)) {
 			busy = true;
@@ -389,12 +396,22 @@ bool balance_has_untried(const struct balance *b, const uint64_t *tried, unsigne
 	return false;
 }
 
+bool balance_has_sound(const struct balance *b, const uint64_t *tried, unsigned n_tried)
+{
+	for (uint32_t i = 0; i < b->n; i++) {
+		if (candidate_is_sound(b->all[i]) &&
+			!candidate_was_tried(b->all[i], tried, n_tried))
+			return true;
+	}
+	return false;
+}
+
 /* ---- what responses tell ------------------------------------------------------------------- */
 
 void balance_measured(struct balance *b, struct endpoint *e, uint64_t ns)
 {
-	uint32_t us = latency_clip(ns);
-	latency_measured(&e->peak, us, worker_now(e->part->worker));
+	uint32_t us = peak_clip(ns);
+	peak_measured(&e->peak, us, worker_now(e->part->worker));
 	int64_t away = (int64_t)us - b->latency_us;
 	b->latency_us = b->latency_us ? (uint32_t)(b->latency_us + away / 16) : us;
 }
@@ -402,9 +419,9 @@ void balance_measured(struct balance *b, struct endpoint *e, uint64_t ns)
 void balance_missed(struct balance *b, struct endpoint *e, uint64_t ns)
 {
 	uint64_t now = worker_now(e->part->worker);
-	uint64_t us = latency_clip(ns), was = latency_now(&e->peak, now);
+	uint64_t us = peak_clip(ns), was = peak_now(&e->peak, now);
 	/* a server that fails fast must not draw requests */
 	uint64_t least = 2 * (was > b->latency_us ? was : b->latency_us);
 	us = us > least ? us : least;
-	latency_measured(&e->peak, us > LATENCY_MAX_US ? LATENCY_MAX_US : (uint32_t)us, now);
+	peak_measured(&e->peak, us > PEAK_MAX_US ? PEAK_MAX_US : (uint32_t)us, now);
 }

@@ -146,6 +146,8 @@ struct balance_ask {
 	unsigned n_tried;
 	/* id of the one endpoint that may be chosen, whatever its health, to probe it; 0: any */
 	uint64_t only;
+	/* a server that is known to be down is no choice, also when there is no other */
+	bool none_down;
 	/* balance_hash() of what the request is told by, for a consistent hash; retries have the
 	 * same. 0: it has none */
 	uint64_t key;
@@ -162,6 +164,8 @@ enum balance_result balance_choose(struct balance *b, const struct balance_ask *
 	struct candidate **out);
 /* Whether there is a server not among the tried. */
 bool balance_has_untried(const struct balance *b, const uint64_t *tried, unsigned n_tried);
+/* The same of one that is not known to be down. */
+bool balance_has_sound(const struct balance *b, const uint64_t *tried, unsigned n_tried);
 /* Where by_latency: the head of a response came so many ns after the request went out. */
 void balance_measured(struct balance *b, struct endpoint *e, uint64_t ns);
 /* Likewise: the request failed, after so many ns. */

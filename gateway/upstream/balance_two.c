@@ -117,8 +117,8 @@ const struct balance_ops balance_random_two = {
  * taken for an average one. */
 static double two_wait(const struct balance *b, const struct candidate *c, uint64_t now)
 {
-	const struct latency *l = &c->endpoint->peak;
-	uint32_t us = likely(l->at_ns) ? latency_now(l, now) : b->latency_us;
+	const struct peak *l = &c->endpoint->peak;
+	uint32_t us = likely(l->at_ns) ? peak_now(l, now) : b->latency_us;
 	if (unlikely(two_is_on_trial(c)))
 		return 0;
 	return (us + 1.0) * (endpoint_load(c->endpoint) * (double)SHARE_ONE / c->share + 1);

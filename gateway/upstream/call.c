@@ -3,6 +3,7 @@
  * connections, a connection being made), it goes on in call_go(), which does all that needs no
  * waiting.
  */
+#include "base/series.h"
 #include "base/stat.h"
 #include "net/shortage.h"
 #include "upstream/stall.h"
@@ -63,6 +64,12 @@ static void call_set_endpoint(struct upstream_call *c, struct endpoint *e)
 	c->endpoint = e;
 }
 
+/* When the try began; of the first one, the waiting for a server or a connection is part of it. */
+static uint64_t call_began(const struct upstream_call *c)
+{
+	return c->try_ns ? c->try_ns : c->since_ns;
+}
+
 static void call_note_failure(struct upstream_call *c, int err)
 {
 	struct upstream_failure *f = arena_spare(c->arena, sizeof(*f));
@@ -70,7 +77,8 @@ static void call_note_failure(struct upstream_call *c, int err)
 		return;
 	*f = (struct upstream_failure){ .next = c->failures,
 		.server = arena_note(c->arena, endpoint_address(c->endpoint)),
-		.err = err };
+		.reason = err ? err_code(err) : c->unwanted,
+		.us = (worker_now(c->upstream->worker) - call_began(c)) / 1000 };
 	c->failures = f;
 }
 
@@ -80,6 +88,15 @@ static void call_failed(struct upstream_call *c, int err)
 	if (unlikely(c->measures))
 		balance_missed(&c->upstream->balance, c->endpoint,
 			c->asked_ns ? clock_ns() - c->asked_ns : 0);
+}
+
+/* A server is asked, and not the first one. */
+static void call_count_again(struct upstream_call *c)
+{
+	c->try_ns = worker_now(c->upstream->worker);
+	const char *reason = c->failures ? c->failures->reason : "other";
+	series_add(series_find(FAMILY_UPSTREAM_RETRIES, c->upstream->conf->name, str_of(reason)),
+		1);
 }
 
 /* Every try is counted here. */
@@ -100,8 +117,10 @@ static void call_end_try(struct upstream_call *c, enum upstream_verdict v, int e
 	c->free_tries += !counts;
 	if (err || v == VERDICT_SERVED)
 		c->last_err = err;
-	if (unlikely(err))
+	if (unlikely(err || c->unwanted)) {
 		call_note_failure(c, err);
+		c->unwanted = NULL;
+	}
 }
 
 static int call_ready(struct upstream_call *c, struct link *l)
@@ -172,6 +191,24 @@ static int call_without_server(struct upstream_call *c, enum balance_result r)
 	return u->balance.n ? ERR_NO_SERVER : upstream_lacks_servers(u);
 }
 
+static int call_pause(struct upstream_call *c)
+{
+	call_give_place(c); /* another may use it meanwhile */
+	call_set_state(c, UPSTREAM_CALL_PAUSED);
+	worker_timer(c->upstream->worker, &c->timer, c->pause_ns);
+	return 0;
+}
+
+/* No connection could be made. 1: choose another server; 0: after a pause; else why not. */
+static int call_after_failure(struct upstream_call *c)
+{
+	if (likely(!c->rules) || c->verdict == VERDICT_NOT_SENT)
+		return 1;
+	if (!(c->rules->on & RETRY_ON_CONNECT) || !upstream_take_retry(c))
+		return c->last_err;
+	return c->pause_ns ? call_pause(c) : 1;
+}
+
 /* 1: ready; 0: the call is in a waiting state; negative: an enum err, and the state has not
  * changed. */
 static int call_go(struct upstream_call *c)
@@ -187,9 +224,14 @@ static int call_go(struct upstream_call *c)
 	}
 	if (unlikely(u->admission) && !c->only && !admission_take(u->admission, c))
 		return call_wait(c, UPSTREAM_CALL_QUEUED);
-	while (c->spent <= u->conf->retries) {
-		const struct balance_ask ask = { c->tried, c->spent, c->only, c->key, c->exchange,
-			c->stays };
+	while (c->spent < c->most) {
+		const struct balance_ask ask = { .tried = c->tried,
+			.n_tried = c->spent,
+			.only = c->only,
+			.none_down = c->none_down,
+			.key = c->key,
+			.exchange = c->exchange,
+			.stays = c->stays };
 		struct candidate *chosen = NULL;
 		struct link *l = NULL;
 		enum balance_result r = balance_choose(&u->balance, &ask, &chosen);
@@ -201,6 +243,8 @@ static int call_go(struct upstream_call *c)
 		stall_watch(c->endpoint);
 		c->connect_ns = 0;
 		c->asked_ns = 0;
+		if (unlikely(c->tries))
+			call_count_again(c);
 		if (!c->fresh || !pool_may_open(c->endpoint))
 			l = pool_take(c->endpoint, conf, c->proxy_header);
 		c->reused = l != NULL;
@@ -217,6 +261,9 @@ static int call_go(struct upstream_call *c)
 			return err;
 		}
 		call_end_try(c, shortage_is(err) ? VERDICT_NONE : VERDICT_FAILED, err);
+		err = call_after_failure(c);
+		if (err <= 0)
+			return err;
 	}
 	return c->last_err ? c->last_err : ERR_NO_SERVER;
 }
@@ -245,7 +292,8 @@ static void call_on_link(struct pool_ask *ask, struct link *l, int err)
 	else
 		call_end_try(c, ask->first && !shortage_is(err) ? VERDICT_FAILED : VERDICT_NONE,
 			err ? err : ERR_UPSTREAM_REFUSED);
-	call_tell(c, call_go(c));
+	int r = call_after_failure(c);
+	call_tell(c, r > 0 ? call_go(c) : r);
 }
 
 static void call_on_due(struct timer *t)
@@ -256,6 +304,9 @@ static void call_on_due(struct timer *t)
 	} else if (c->state == UPSTREAM_CALL_QUEUED) {
 		stat_inc(STAT_TIMEOUT_QUEUE);
 		call_tell(c, ERR_QUEUE_TIMEOUT);
+	} else if (c->state == UPSTREAM_CALL_PAUSED) {
+		c->pause_ns = 0;
+		call_tell(c, call_go(c));
 	}
 }
 
@@ -285,34 +336,35 @@ int upstream_open(struct upstream_call *c, struct upstream *u, const struct orig
 	int refused = unlikely(u->admission) && !c->only ? admission_enter(u->admission, c) : 0;
 	if (unlikely(refused))
 		return refused;
+	if (likely(!c->rules))
+		c->most = (uint8_t)(u->conf->retries + 1);
+	else if (c->pause_ns)
+		return call_pause(c);
 	if (likely(u->queue.n == 0)) {
 		int r = call_go(c);
 		if (r < 0)
 			call_give_place(c);
 		return r;
 	}
-	if (c->spent > u->conf->retries)
+	if (c->spent >= c->most)
 		return c->last_err;
 	if (u->balance.n_ready) /* there is room, but calls that came earlier go first */
 		upstream_wake(u);
 	return call_wait(c, u->balance.n ? UPSTREAM_CALL_QUEUED : UPSTREAM_CALL_NAMES);
 }
 
-bool upstream_may_repeat(const struct origin *o, enum method method, int err)
+bool upstream_is_lost(int err)
 {
-	bool lost = err == ERR_UPSTREAM_CLOSED || err == ERR_UPSTREAM_RESET ||
+	return err == ERR_UPSTREAM_CLOSED || err == ERR_UPSTREAM_RESET ||
 		err == ERR_UPSTREAM_ABORTED || err == ERR_UPSTREAM_PROTOCOL;
-	if (o->answered)
-		return false;
-	return !o->sent || o->not_processed || (lost && method_is_idempotent(method));
 }
 
-bool upstream_may_retry(const struct upstream_call *c)
+bool upstream_may_repeat(const struct origin *o, enum method method, int err)
 {
-	const struct upstream *u = c->upstream;
-	/* one that gave up its place would take that of another, which would take it back */
-	return u && c->last_err != ERR_SHED && c->spent <= u->conf->retries &&
-		!(c->only && c->spent) && balance_has_untried(&u->balance, c->tried, c->spent);
+	if (o->answered)
+		return false;
+	return !o->sent || o->not_processed ||
+		(upstream_is_lost(err) && method_is_idempotent(method));
 }
 
 void upstream_want_http1(struct upstream_call *c)
@@ -427,6 +479,28 @@ bool upstream_has_stayed(const struct upstream_call *c, struct sticky_token *out
 	return !of || sticky_is_newest(of, c->stays, out);
 }
 
+void upstream_hedge_wins(struct upstream_call *c, struct upstream_call *first)
+{
+	check(c->state == UPSTREAM_CALL_READY, "a hedge wins in state %d", c->state);
+	first->since_ns = worker_now(c->upstream->worker);
+	call_set_endpoint(first, c->endpoint);
+	first->tried[first->spent] = c->endpoint->id;
+	first->trial = c->trial;
+	first->reused = c->reused;
+	first->connect_ns = c->connect_ns;
+	first->try_ns = call_began(c);
+	first->link = c->link;
+	first->origin = c->origin;
+	first->has_place = c->has_place;
+	c->has_place = false;
+	call_set_state(first, UPSTREAM_CALL_READY);
+	first->since_ns = c->since_ns;
+	c->trial = false;
+	c->link = NULL;
+	c->origin = NULL;
+	call_set_state(c, UPSTREAM_CALL_IDLE);
+}
+
 void upstream_cancel(struct upstream_call *c)
 {
 	if (c->state == UPSTREAM_CALL_IDLE)
@@ -434,6 +508,9 @@ void upstream_cancel(struct upstream_call *c)
 	check(c->state != UPSTREAM_CALL_READY, "a call is cancelled that owes a report");
 	if (c->state == UPSTREAM_CALL_OPENING)
 		call_end_try(c, VERDICT_NONE, 0);
+	if (c->state == UPSTREAM_CALL_PAUSED)
+		timer_stop(&c->timer);
+	c->pause_ns = 0;
 	call_set_state(c, UPSTREAM_CALL_IDLE);
 	pool_cancel(&c->ask);
 }

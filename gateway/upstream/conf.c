@@ -26,6 +26,10 @@ static const sluice_option timeout_options[] = {
 	SLUICE_OPTION(SLUICE_T_DURATION, struct upstream_timeouts, tunnel, .def = "1h",
 		.min = "1ms", .max = "7d",
 		.doc = "longest silence of both sides of a tunnel, such as a WebSocket"),
+	SLUICE_OPTION(SLUICE_T_DURATION, struct upstream_timeouts, try, .def = "0s", .max = "1d",
+		.doc = "longest time from a whole request to the head of the response of one "
+		       "server; then that server has failed, and another is asked if `timeout` is "
+		       "in retry.on; 0s: timeouts.response alone"),
 	SLUICE_OPTIONS_END,
 };
 
@@ -82,7 +86,14 @@ const sluice_option upstream_options[] = {
 	SLUICE_OPTION(SLUICE_T_UINT, struct upstream_conf, retries, .def = "2", .max = "7",
 		.doc = "number of further tries on another server, after no connection could be "
 		       "made or, for idempotent methods, after the connection was lost before a "
-		       "response; never after a timeout or a 5xx"),
+		       "response; after a timeout or a 5xx only where `retry` says so"),
+	SLUICE_OPTION(SLUICE_T_BLOCK, struct upstream_conf, retry, .sub = retry_options,
+		.sub_size = sizeof(struct retry_conf),
+		.doc = "when another server is asked, and how often; left out: as `retries` says"),
+	SLUICE_OPTION(SLUICE_T_BLOCK, struct upstream_conf, hedge, .sub = hedge_options,
+		.sub_size = sizeof(struct hedge_conf),
+		.doc = "a second server is asked when the first is slow to answer a request of a "
+		       "safe method; the first answer counts"),
 	SLUICE_OPTION(SLUICE_T_UINT, struct upstream_conf, keepalive, .def = "512", .max = "100000",
 		.doc = "largest number of idle connections that each worker keeps to one server"),
 	SLUICE_OPTION(SLUICE_T_UINT, struct upstream_conf, max_connections, .def = "0",

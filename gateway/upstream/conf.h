@@ -12,8 +12,13 @@
 #include "upstream/conf_balance.h"
 #include "upstream/conf_health.h"
 #include "upstream/conf_protect.h"
+#include "upstream/rules.h"
 
-enum { UPSTREAM_RETRIES_MAX = 7, UPSTREAM_NAME_MAX = 64 };
+enum {
+	UPSTREAM_RETRIES_MAX = 7,
+	UPSTREAM_TRIES_MAX = UPSTREAM_RETRIES_MAX + 1,
+	UPSTREAM_NAME_MAX = 64,
+};
 
 enum upstream_protocol { PROTOCOL_HTTP1, PROTOCOL_H2, PROTOCOL_H2C, PROTOCOL_AUTO };
 
@@ -30,6 +35,9 @@ struct upstream_timeouts {
 	uint64_t ping;
 	uint64_t queue;  /* wait for a connection while max_connections are busy */
 	uint64_t tunnel; /* longest silence of both sides of a tunnel */
+	/* of one server, from the whole request to the head of its response; 0: no bound of its
+	 * own */
+	uint64_t try;
 };
 
 struct upstream_conf {
@@ -52,6 +60,8 @@ struct upstream_conf {
 	struct upstream_timeouts timeouts;
 	struct upstream_health health;
 	uint64_t retries;         /* further servers asked, at most UPSTREAM_RETRIES_MAX */
+	struct retry_conf retry;  /* where it is given: bind_given() */
+	struct hedge_conf hedge;  /* likewise */
 	uint64_t keepalive;       /* most idle connections to one server, of one worker */
 	uint64_t max_connections; /* to one server, of all workers together; 0: no bound */
 	uint64_t max_streams;     /* requests at a time on one connection of HTTP/2 */

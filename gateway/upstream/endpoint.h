@@ -26,7 +26,7 @@
 
 #include "http1/client.h"
 #include "tls/client.h"
-#include "upstream/latency.h"
+#include "upstream/peak.h"
 #include "upstream/upstream.h"
 
 enum { ENDPOINT_BUCKETS = 256, ENDPOINT_WHY = 128 };
@@ -126,7 +126,7 @@ struct endpoint {
 	uint64_t rest_ns;        /* length of the last rest */
 	uint64_t up_since_ns;    /* when it last became UP again */
 	uint64_t known_since_ns; /* when it was made */
-	struct latency peak;     /* where a balance goes by latency */
+	struct peak peak;     /* where a balance goes by latency */
 	struct timer timer;      /* DOWN: end of the rest; SUSPECT: until a trial */
 
 	/* upstream/stall */

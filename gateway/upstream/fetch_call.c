@@ -1,8 +1,6 @@
 /* A fetch over the pools of an upstream. See the header. */
 #include "upstream/fetch_call.h"
 
-#include "base/stat.h"
-
 static void call_ready(struct fetch_call *c)
 {
 	c->origin = c->call.origin;
@@ -74,9 +72,8 @@ bool fetch_call_again(struct fetch_call *c, int err)
 	/* it may fail before on_ready, which sets c->origin */
 	bool safe = upstream_may_repeat(c->call.origin, (enum method)c->call.request->method, err);
 	call_leave(c, err);
-	if (!safe || !upstream_may_retry(&c->call))
+	if (!safe || !upstream_take_retry(&c->call))
 		return false;
-	stat_inc(STAT_UPSTREAM_RETRIES);
 	int r = call_open(c);
 	if (r > 0)
 		call_ready(c);

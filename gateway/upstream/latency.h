@@ -1,59 +1,33 @@
 /*
- * How long a server takes until the head of its response: a peak estimate. A slower response is
- * believed at once, a faster one by degrees, and while nothing is measured the estimate falls, so
- * that a server that was slow is tried again. Of an endpoint, so that it stays over reloads.
+ * How long the servers of an upstream take for the head of a response: percentiles of the latest
+ * ones, by counting in classes that are an eighth of a power of two wide. All counts are halved now
+ * and then, so that older responses count less. One for each worker and upstream, where `hedge`
+ * asks for a percentile; its worker's thread only.
  */
 #ifndef UPSTREAM_LATENCY_H
 #define UPSTREAM_LATENCY_H
 
 #include <stdint.h>
 
-/* ns after which half of an estimate is left: 2^32, 4.3 s; and the longest time that counts, us */
-enum { LATENCY_HALF_SHIFT = 32, LATENCY_MAX_US = 1 << 25 };
-
-struct latency {
-	uint64_t at_ns; /* when it was measured last; 0: never */
-	uint32_t us;    /* the estimate of then */
+enum {
+	LATENCY_SHIFT = 16,           /* times below 2^16 ns, 66 us, are one class */
+	LATENCY_CLASSES = 8 * 24 + 1, /* up to 2^40 ns, 18 minutes */
+	LATENCY_ENOUGH = 32,          /* responses before a percentile is known */
+	LATENCY_MOST = 1024,          /* then the counts are halved */
+	LATENCY_AGAIN = 16,           /* responses until a percentile is worked out anew */
 };
 
-/* What is left of a value after so long a time. */
-static inline uint32_t latency_decayed(uint32_t us, uint64_t ns)
-{
-	uint64_t halves = ns >> LATENCY_HALF_SHIFT;
-	if (halves >= 32)
-		return 0;
-	/* between two halvings along a straight line */
-	uint64_t part = (ns >> (LATENCY_HALF_SHIFT - 10)) & 1023;
-	uint32_t left = us >> halves;
-	return left - (uint32_t)((uint64_t)left * part >> 11);
-}
+struct latency {
+	uint16_t counts[LATENCY_CLASSES];
+	uint16_t n;      /* sum of counts */
+	uint16_t left;   /* until known is worked out anew */
+	uint8_t percent; /* of which known is */
+	uint64_t known;
+};
 
-static inline uint32_t latency_now(const struct latency *l, uint64_t now_ns)
-{
-	return latency_decayed(l->us, now_ns > l->at_ns ? now_ns - l->at_ns : 0);
-}
-
-static inline uint32_t latency_clip(uint64_t ns)
-{
-	uint64_t us = ns / 1000 + 1;
-	return us > LATENCY_MAX_US ? LATENCY_MAX_US : (uint32_t)us;
-}
-
-static inline void latency_measured(struct latency *l, uint32_t us, uint64_t now_ns)
-{
-	uint64_t ns = now_ns > l->at_ns ? now_ns - l->at_ns : 0;
-	if (l->at_ns == 0 || us >= l->us) {
-		l->us = us;
-	} else {
-		/* the old value keeps the part that is left of it, the new one gets the rest; many
-		 * measurements in a short time weigh as much as few */
-		uint32_t kept = latency_decayed(1u << 16, ns);
-		if (kept == 1u << 16)
-			return; /* too soon after the last: time goes on counting from that */
-		l->us = (uint32_t)(((uint64_t)l->us * kept + (uint64_t)us * ((1u << 16) - kept)) >>
-			16);
-	}
-	l->at_ns = now_ns;
-}
+void latency_observe(struct latency *l, uint64_t ns);
+/* The time that so many percent of the responses do not exceed, rounded up to its class; 0: too
+ * few responses came to know. */
+uint64_t latency_percentile(struct latency *l, unsigned percent);
 
 #endif

@@ -4,6 +4,8 @@
 
 #include "upstream/admission.h"
 #include "upstream/census.h"
+#include "upstream/budget.h"
+#include "upstream/latency.h"
 #include "upstream/pool.h"
 #include "upstream/waitlist.h"
 #include "upstream/sticky.h"
@@ -24,6 +26,8 @@ struct upstream {
 	struct waitlist queue;       /* calls: NAMES, QUEUED, SHED */
 	uint32_t n_calls;            /* not IDLE */
 	struct turn_hook hook;       /* serves the calls that wait */
+	struct budget budget;        /* of retries and hedges */
+	struct latency latency;      /* where `hedge` goes by a percentile */
 	struct grave grave;
 };
 

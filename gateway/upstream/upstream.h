@@ -34,7 +34,6 @@ struct tls_client;
 struct upstream;
 
 enum {
-	UPSTREAM_TRIES_MAX = UPSTREAM_RETRIES_MAX + 1,
 	/* of one call: a server may close connections or take no more requests on one without being
 	 * at fault */
 	UPSTREAM_FREE_TRIES = 4,
@@ -45,6 +44,7 @@ enum upstream_call_state {
 	UPSTREAM_CALL_NAMES,   /* waits for the first answer of the name service */
 	UPSTREAM_CALL_QUEUED,  /* waits for room */
 	UPSTREAM_CALL_SHED,    /* lost its place in the queue to another; fails soon */
+	UPSTREAM_CALL_PAUSED,  /* waits before it asks another server: retry.backoff */
 	UPSTREAM_CALL_OPENING, /* waits for a connection being made */
 	UPSTREAM_CALL_READY,   /* has an origin; upstream_report() must follow */
 };
@@ -53,7 +53,18 @@ enum upstream_call_state {
 struct upstream_failure {
 	const struct upstream_failure *next; /* the one before it; NULL: none */
 	sluice_str server;
-	int err; /* enum err */
+	/* in the arena or a constant: the code of an error, or what of an answer was unwanted */
+	const char *reason;
+	uint64_t us; /* from the choice of the server to its failure */
+};
+
+/* Why no further try was made of a request that could have been repeated. */
+enum upstream_stop {
+	UPSTREAM_GOES_ON,
+	UPSTREAM_OUT_OF_TRIES,
+	UPSTREAM_OUT_OF_SERVERS,
+	UPSTREAM_OUT_OF_TIME,
+	UPSTREAM_OUT_OF_BUDGET,
 };
 
 /* How a try ended. */
@@ -98,6 +109,9 @@ struct upstream_call {
 	/* Likewise, to probe one server: the endpoint's id. It is asked whatever its health. 0: the
 	 * balance chooses. */
 	uint64_t only;
+	/* READY, before upstream_report(): the server did its part, but its answer goes to nobody.
+	 * In the arena or a constant: what of it was unwanted, for logs. */
+	const char *unwanted;
 
 	/* Likewise: enum call_priority. */
 	uint8_t priority;
@@ -110,6 +124,7 @@ struct upstream_call {
 	 * progress: for logs and counts */
 	unsigned tries;
 	uint8_t verdict; /* enum upstream_verdict: of the last try */
+	uint8_t stop;    /* enum upstream_stop: what upstream_take_retry() said last */
 	/* the tries that failed, the newest first; in the arena; NULL: none */
 	const struct upstream_failure *failures;
 	uint16_t status;     /* of the final head of the last try; 0: none came */
@@ -125,13 +140,17 @@ struct upstream_call {
 	bool http1;     /* use HTTP/1.1 where the server could choose */
 	bool not_sent;  /* READY: the request cannot be sent over this connection */
 	bool trial;     /* the request is the trial of a server that was down */
+	bool none_down; /* a further try by rules: no server that is down is chosen */
 	bool has_place; /* it counts against the limit of requests at a time */
 	struct breaker_pass pass;
 	int last_err;
+	/* borrowed: of the snapshot; NULL: as `retries` of the upstream says */
+	const struct retry_rules *rules;
 	struct upstream *upstream; /* borrowed: lives as long as the snapshot the owner holds */
 	struct link *link;         /* borrowed: READY */
 	struct pool_ask ask;       /* OPENING */
-	uint8_t spent;             /* of 1 + `retries`: servers in tried[] */
+	uint8_t spent;             /* of `most`: servers in tried[] */
+	uint8_t most;              /* servers that may be asked */
 	uint8_t free_tries;        /* so far, tries that do not count */
 	uint64_t asked_ns;         /* READY: since when, where the balance goes by latency */
 	const struct origin_events *events;
@@ -140,11 +159,16 @@ struct upstream_call {
 	struct list at; /* NAMES, QUEUED, SHED: in upstream.queue */
 	struct timer timer;
 	uint64_t since_ns;                  /* READY: became so; else its wait began */
+	uint64_t first_ns;                  /* the first try began */
+	uint64_t try_ns;                    /* this one did; 0: the first */
+	uint64_t pause_ns;                  /* before the next one */
 	uint64_t tried[UPSTREAM_TRIES_MAX]; /* ids of endpoints */
 };
 
 void upstream_call_init(struct upstream_call *c, void (*on_ready)(struct upstream_call *c),
 	void (*on_fail)(struct upstream_call *c, int err));
+/* Before it is opened: by these rules it is tried again, which live as long as the call. */
+void upstream_go_by(struct upstream_call *c, struct upstream *u, const struct retry_rules *r);
 /*
  * Find a connection. 1: an idle one was there, c->origin is set and on_ready is not called. 0:
  * on_ready or on_fail will be called, once. Negative: failed at once (enum err); neither is called.
@@ -155,6 +179,8 @@ void upstream_call_init(struct upstream_call *c, void (*on_ready)(struct upstrea
  */
 must_use int upstream_open(struct upstream_call *c, struct upstream *u,
 	const struct origin_events *events, void *user, struct arena *arena);
+/* Whether the connection was lost, so that nobody knows what its server has done. */
+bool upstream_is_lost(int err);
 /* Whether the error is the server's fault. False for what the client or the gateway caused. */
 bool upstream_is_at_fault(int err);
 /*
@@ -164,9 +190,13 @@ bool upstream_is_at_fault(int err);
  * idempotent. Whether its body can be sent again is for the caller to know.
  */
 bool upstream_may_repeat(const struct origin *o, enum method method, int err);
-/* After upstream_report(): whether one more upstream_open() could reach a server that was not
- * tried, or the same one again where the last try does not count. */
+/* Whether one more upstream_open() could reach a server that was not tried, or the same one again
+ * where the last try does not count. With rules: one that is not known to be down. */
 bool upstream_may_retry(const struct upstream_call *c);
+/* The same, and what the call's rules bound: time and budget. True: one more upstream_open() must
+ * follow, and waits for its pause. Also of a call that is READY, whose try counts then. Sets
+ * c->stop. */
+must_use bool upstream_take_retry(struct upstream_call *c);
 /* Before upstream_report(), of a request that only HTTP/1.1 can carry: if the connection is of
  * HTTP/2 because the server chose so, the next upstream_open() asks over HTTP/1.1, and this try
  * does not count. Else nothing happens. */
@@ -189,6 +219,23 @@ bool upstream_has_stayed(const struct upstream_call *c, struct sticky_token *out
 void upstream_cancel(struct upstream_call *c);
 /* At the end, in any state but READY: cancels, and gives up the endpoint. */
 void upstream_call_fini(struct upstream_call *c);
+
+/* ---- a second call for the same request ---------------------------------------------------- */
+
+/* first waits for a response. Make c a call for another server, which is not opened yet. False: no
+ * other server is up, or the budget is spent. c: after upstream_call_init(), with the callbacks of
+ * its owner; fini is due in either case. */
+must_use bool upstream_hedge(struct upstream_call *c, struct upstream_call *first);
+/* c is over: it was cancelled, or reported, or has won. What it tried becomes part of first, for
+ * logs and further tries. result: for the metric. */
+void upstream_hedge_over(struct upstream_call *c, struct upstream_call *first, const char *result);
+/* c is READY, and its server answers in the place of that of first, which was reported. first is
+ * READY then, with the origin of c, and c is idle. */
+void upstream_hedge_wins(struct upstream_call *c, struct upstream_call *first);
+/* A response of one of its servers took so long. */
+void upstream_observe(struct upstream *u, uint64_t ns);
+/* When a second server is to be asked, by its rules; 0: that is not known yet, or never. */
+uint64_t upstream_hedge_after(struct upstream *u, const struct retry_rules *r);
 
 /* What plugins do for an upstream. */
 struct upstream_plugins {

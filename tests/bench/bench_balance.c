@@ -58,7 +58,7 @@ static double measure(enum upstream_balance kind, unsigned servers, unsigned cho
 	for (unsigned i = 0; i < servers; i++) {
 		v[i] = server(i);
 		(void)balance_add(&balance, v[i], 1);
-		latency_measured(&v[i]->peak, 1000 + i, worker_now(&worker));
+		peak_measured(&v[i]->peak, 1000 + i, worker_now(&worker));
 	}
 	(void)balance_choose(&balance, &(struct balance_ask){ .key = 1 }, &c); /* builds the ring */
 	uint64_t since = clock_ns();

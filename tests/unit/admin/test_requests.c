@@ -38,7 +38,7 @@ TEST(document)
 {
 	static const struct exchange_state_info forward = { .name = "forward", .bound = "" };
 	static const struct upstream_failure failure = { .server = { "10.0.0.1:80", 11 },
-		.err = ERR_CONNECT_FAILED };
+		.reason = "connect-failed" };
 	const struct progress a[] = { { .started_ns = 5,
 		.id = STR("late"),
 		.state = &forward,

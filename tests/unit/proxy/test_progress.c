@@ -128,7 +128,7 @@ TEST(tries_that_failed)
 		if (seen) {
 			assert_int_equal(p->tries, 1);
 			assert_str(p->failures->server, "127.0.0.1:1");
-			assert_int_equal(p->failures->err, ERR_CONNECT_FAILED);
+			assert_string_equal(p->failures->reason, "connect-failed");
 			assert_null(p->failures->next);
 		}
 		up_say("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");

@@ -1,0 +1,346 @@
+/* proxy/retry, proxy/hedge: further tries and second servers, between a client and two servers that
+ * the test plays. */
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "proxy/retry.h"
+#include "proxy_kit.h"
+
+TEST_GROUP(kit_setup, kit_teardown);
+
+/* The second server; `up` of the kit is the first. */
+static struct other {
+	int listening, fd;
+	unsigned port, accepted;
+	char got[4096];
+	size_t got_len;
+	bool eof;
+} other = { .listening = -1, .fd = -1 };
+
+static void other_close(void)
+{
+	if (other.fd >= 0)
+		(void)close(other.fd);
+	other.fd = -1;
+}
+
+static void other_open(void)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(a);
+	other_close();
+	if (other.listening >= 0)
+		(void)close(other.listening);
+	other = (struct other){ .fd = -1 };
+	other.listening = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(other.listening, (struct sockaddr *)&a, len), 0);
+	assert_int_equal(listen(other.listening, 16), 0);
+	assert_int_equal(getsockname(other.listening, (struct sockaddr *)&a, &len), 0);
+	other.port = ntohs(a.sin_port);
+}
+
+static void other_turn(void)
+{
+	int fd = accept4(other.listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd >= 0) {
+		other_close();
+		other.fd = fd;
+		other.accepted++;
+		other.got_len = 0;
+		other.eof = false;
+	}
+	ssize_t n = other.fd < 0 ? -1
+				 : recv(other.fd, other.got + other.got_len,
+					   sizeof(other.got) - 1 - other.got_len, 0);
+	if (n > 0)
+		other.got_len += (size_t)n;
+	else if (n == 0)
+		other.eof = true;
+	other.got[other.got_len] = 0;
+}
+
+static void other_say(const char *text)
+{
+	assert_int_equal(send(other.fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+}
+
+static void both_turn(void)
+{
+	turn();
+	other_turn();
+}
+
+#define wait_until(it)                                               \
+	do {                                                         \
+		unsigned turns = 0;                                  \
+		while (!(it)) {                                      \
+			both_turn();                                 \
+			if (++turns > 4000)                          \
+				fail_msg("it never comes: %s", #it); \
+		}                                                    \
+	} while (0)
+
+/* A gateway before both servers, with these blocks of its upstream. */
+static void begin(const char *blocks)
+{
+	static char text[2048];
+	other_open();
+	(void)snprintf(text, sizeof(text),
+		KIT_GATEWAY "upstreams:\n"
+			    "  up: { servers: ['127.0.0.1:@port@', '127.0.0.1:%u'], health: { "
+			    "failures: 0 }, %s }\n"
+			    "routes: [{ name: all, match: { path: '/*' }, upstream: up }]\n",
+		other.port, blocks);
+	kit_begin(text);
+}
+
+static void end(void)
+{
+	other_close();
+	kit_end();
+	(void)close(other.listening);
+	other.listening = -1;
+}
+
+/* Which of the two was asked first. */
+static bool asked_first(void)
+{
+	wait_until(up.got_len || other.got_len);
+	return up.got_len > 0;
+}
+
+static void first_say(bool up_is_first, const char *text)
+{
+	if (up_is_first)
+		up_say(text);
+	else
+		other_say(text);
+}
+
+static const char busy[] = "HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy";
+static const char good[] = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood";
+
+/* ---- further tries ------------------------------------------------------------------------- */
+
+TEST(an_unwanted_status)
+{
+	begin("retry: { on: [503], backoff: 0s }");
+	visit("GET /x\n", BODY_NONE, 0);
+	bool first = asked_first();
+	first_say(first, busy);
+	wait_until(first ? other.got_len : up.got_len);
+	assert_int_equal(guest->heads, 0);
+	first_say(!first, good);
+	wait_until(guest->finished);
+	assert_int_equal(guest->status, 200);
+	assert_string_equal(guest->body, "good");
+	assert_int_equal(done.tries, 2);
+	/* both connections are kept */
+	for (int i = 0; i < 2; i++) {
+		up.got_len = other.got_len = 0;
+		visit("GET /y\n", BODY_NONE, 0);
+		first_say(asked_first(), good);
+		wait_until(guest->finished);
+		assert_int_equal(guest->status, 200);
+	}
+	assert_int_equal(up.accepted + other.accepted, 2);
+	end();
+}
+
+/* The response comes while the client still sends; the second server gets the body from its
+ * beginning. */
+TEST(a_body_that_is_not_complete_yet)
+{
+	begin("retry: { on: [503], backoff: 0s }");
+	visit("PUT /x\n", BODY_CHUNKED, 0);
+	visitor_say("first ", false);
+	wait_until(strstr(up.got, "first ") || strstr(other.got, "first "));
+	bool first = up.got_len > 0;
+	visitor_say("second ", false);
+	wait_until(strstr(first ? up.got : other.got, "second "));
+	first_say(first, busy);
+	wait_until(strstr(first ? other.got : up.got, "second "));
+	assert_has(first ? other.got : up.got, "first ");
+	visitor_say("third", true);
+	wait_until(strstr(first ? other.got : up.got, "\r\n0\r\n\r\n"));
+	assert_has(first ? other.got : up.got, "third");
+	first_say(!first, good);
+	wait_until(guest->finished);
+	assert_int_equal(guest->status, 200);
+	end();
+}
+
+TEST(a_longer_body_than_is_kept)
+{
+	begin("retry: { on: [503], backoff: 0s, max_body: 8 }");
+	visit("PUT /x\n", BODY_CHUNKED, 0);
+	visitor_say("123456789", true);
+	bool first = asked_first();
+	wait_until(strstr(first ? up.got : other.got, "\r\n0\r\n\r\n"));
+	first_say(first, busy);
+	wait_until(guest->finished);
+	assert_int_equal(guest->status, 503);
+	assert_string_equal(guest->body, "busy");
+	assert_int_equal(done.tries, 1);
+	end();
+}
+
+/* What the status of a call is, its head says where there is no body. */
+TEST(codes_of_grpc)
+{
+	static const char unavailable[] =
+		"HTTP/1.1 200 OK\r\nContent-Type: application/grpc\r\ngrpc-status: 14\r\n"
+		"Content-Length: 0\r\n\r\n";
+	for (int listed = 0; listed < 2; listed++) {
+		begin(listed ? "retry: { on: [unavailable], methods: [POST], backoff: 0s }"
+			     : "retry: { on: [503], methods: [POST] }");
+		visit_by(20, "POST /a.B/c\nContent-Type: application/grpc\nTe: trailers\n",
+			BODY_CHUNKED, 0);
+		visitor_say("call", true);
+		bool first = asked_first();
+		wait_until(strstr(first ? up.got : other.got, "\r\n0\r\n\r\n"));
+		first_say(first, unavailable);
+		if (listed) {
+			wait_until(strstr(first ? other.got : up.got, "\r\n0\r\n\r\n"));
+			first_say(!first, unavailable);
+		}
+		wait_until(guest->finished);
+		assert_has(guest->fields, "grpc-status: 14\n");
+		assert_int_equal(done.tries, 1 + listed);
+		end();
+	}
+}
+
+/* The time of a try begins when all of the request was sent. */
+TEST(a_client_that_takes_its_time_is_no_late_server)
+{
+	begin("timeouts: { try: 30ms, response: 5s }");
+	visit("PUT /x\n", BODY_LENGTH, 4);
+	visitor_say("bo", false);
+	bool first = asked_first();
+	turns_for(150);
+	assert_int_equal(guest->heads, 0);
+	visitor_say("dy", true);
+	wait_until(strstr(first ? up.got : other.got, "body"));
+	wait_until(guest->finished);
+	assert_int_equal(guest->status, 504);
+	assert_string_equal(done.code, "upstream-timeout");
+	end();
+}
+
+/* A method that may not be repeated is not, though the server was only late. */
+TEST(a_late_post)
+{
+	begin("timeouts: { try: 30ms }, retry: { on: [timeout, reset], within: 1m }");
+	visit("POST /x\n", BODY_NONE, 0);
+	wait_until(guest->finished);
+	assert_int_equal(guest->status, 504);
+	assert_int_equal(done.tries, 1);
+	end();
+}
+
+TEST(a_client_that_leaves_in_the_pause)
+{
+	begin("retry: { on: [503], backoff: 1m, within: 10m }");
+	visit("GET /x\n", BODY_NONE, 0);
+	first_say(asked_first(), busy);
+	struct exchange *x = exchange_of_client(&guest->c);
+	wait_until(x->call.state == UPSTREAM_CALL_PAUSED);
+	visitor_gone(ERR_CLIENT_GONE, false);
+	wait_until(guest->finished);
+	assert_int_equal(done.err, ERR_CLIENT_GONE);
+	end();
+}
+
+/* ---- a second server ----------------------------------------------------------------------- */
+
+TEST(the_first_head_wins)
+{
+	for (int second_wins = 0; second_wins < 2; second_wins++) {
+		begin("hedge: { after: 20ms }");
+		visit("GET /x\n", BODY_NONE, 0);
+		bool first = asked_first();
+		wait_until(up.got_len && other.got_len);
+		bool winner = second_wins ? !first : first;
+		first_say(winner, good);
+		wait_until(guest->finished);
+		assert_string_equal(guest->body, "good");
+		assert_int_equal(done.tries, 2);
+		/* the other connection cannot be used any more */
+		wait_until(winner ? other.eof : up.eof);
+		end();
+	}
+}
+
+TEST(a_second_server_that_fails_changes_nothing)
+{
+	static const char *const answers[] = { busy, "nonsense\r\n\r\n" };
+	for (int i = 0; i < 2; i++) {
+		begin("hedge: { after: 20ms }, retry: { on: [503] }");
+		visit("GET /x\n", BODY_NONE, 0);
+		bool first = asked_first();
+		wait_until(up.got_len && other.got_len);
+		first_say(!first, answers[i]);
+		for (int k = 0; k < 20; k++)
+			both_turn();
+		assert_int_equal(guest->heads, 0);
+		first_say(first, good);
+		wait_until(guest->finished);
+		assert_string_equal(guest->body, "good");
+		end();
+	}
+}
+
+/* Whatever the first one says that is no answer, the second one has the request already. */
+TEST(the_second_server_takes_over)
+{
+	for (int i = 0; i < 2; i++) {
+		begin("hedge: { after: 20ms }, retry: { on: [503], tries: 1 }");
+		visit("GET /x\n", BODY_NONE, 0);
+		bool first = asked_first();
+		wait_until(up.got_len && other.got_len);
+		if (i)
+			first_say(first, "nonsense\r\n\r\n");
+		else if (first)
+			up_close();
+		else
+			other_close();
+		for (int k = 0; k < 20; k++)
+			both_turn();
+		assert_int_equal(guest->heads, 0);
+		first_say(!first, good);
+		wait_until(guest->finished);
+		assert_string_equal(guest->body, "good");
+		assert_int_equal(done.status, 200);
+		end();
+	}
+}
+
+TEST(a_client_that_leaves_both)
+{
+	begin("hedge: { after: 20ms }");
+	visit("GET /x\n", BODY_NONE, 0);
+	wait_until(up.got_len && other.got_len);
+	visitor_gone(ERR_CLIENT_GONE, false);
+	wait_until(guest->finished);
+	wait_until(up.eof && other.eof);
+	assert_int_equal(done.err, ERR_CLIENT_GONE);
+	end();
+}
+
+/* A kept body goes to both. */
+TEST(a_body_for_two)
+{
+	begin("hedge: { after: 20ms }, retry: {}");
+	visit("GET /x\n", BODY_LENGTH, 5);
+	visitor_say("query", true);
+	wait_until(strstr(up.got, "query") && strstr(other.got, "query"));
+	assert_has(up.got, "Content-Length: 5\r\n");
+	assert_has(other.got, "Content-Length: 5\r\n");
+	up_say(good);
+	wait_until(guest->finished);
+	assert_int_equal(guest->status, 200);
+	end();
+}
