@@ -83,18 +83,20 @@ enum grpc_health check_grpc_read(sluice_str body)
 {
 	uint64_t status = 0, key;
 	if (body.len < FRAME_HEAD || byte_at(body, 0) != 0)
-		return GRPC_MALFORMED; /* no compression was offered */
+		return GRPC_CHECK_MALFORMED; /* no compression was offered */
 	uint64_t len = (uint64_t)byte_at(body, 1) << 24 | byte_at(body, 2) << 16 |
 		byte_at(body, 3) << 8 | byte_at(body, 4);
 	if (len != body.len - FRAME_HEAD)
-		return GRPC_MALFORMED;
+		return GRPC_CHECK_MALFORMED;
 	sluice_str rest = str_n(body.data + FRAME_HEAD, body.len - FRAME_HEAD);
 	while (rest.len) {
 		if (!take_varint(&rest, &key) || key >> 3 == 0)
-			return GRPC_MALFORMED;
+			return GRPC_CHECK_MALFORMED;
 		bool is_status = key >> 3 == FIELD_STATUS && (key & 7) == WIRE_VARINT;
 		if (is_status ? !take_varint(&rest, &status) : !skip_value(&rest, key & 7))
-			return GRPC_MALFORMED;
+			return GRPC_CHECK_MALFORMED;
 	}
-	return status == 0 ? GRPC_UNKNOWN : status == 1 ? GRPC_SERVING : GRPC_NOT_SERVING;
+	return status == 0    ? GRPC_CHECK_UNKNOWN
+		: status == 1 ? GRPC_CHECK_SERVING
+			      : GRPC_CHECK_NOT_SERVING;
 }

@@ -13,10 +13,10 @@ enum { GRPC_SERVICE_MAX = 200, GRPC_ASK_MAX = 5 + 3 + GRPC_SERVICE_MAX };
 size_t check_grpc_ask(sluice_str service, char out[GRPC_ASK_MAX]);
 
 enum grpc_health {
-	GRPC_MALFORMED,
-	GRPC_UNKNOWN,
-	GRPC_SERVING,
-	GRPC_NOT_SERVING,
+	GRPC_CHECK_MALFORMED,
+	GRPC_CHECK_UNKNOWN,
+	GRPC_CHECK_SERVING,
+	GRPC_CHECK_NOT_SERVING,
 };
 /* What a whole response body says. */
 enum grpc_health check_grpc_read(sluice_str body);

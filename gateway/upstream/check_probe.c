@@ -202,11 +202,12 @@ static void probe_judge_grpc(struct check_probe *p, const struct fields *trailer
 		probe_end(p, CHECK_NOT_SERVING);
 		return;
 	}
-	enum grpc_health health = text ? check_grpc_read(str_n(text, p->body.len)) : GRPC_MALFORMED;
-	if (health == GRPC_MALFORMED || !code.len)
+	enum grpc_health health = text ? check_grpc_read(str_n(text, p->body.len))
+				       : GRPC_CHECK_MALFORMED;
+	if (health == GRPC_CHECK_MALFORMED || !code.len)
 		probe_end(p, CHECK_PROTOCOL);
 	else
-		probe_end(p, health == GRPC_SERVING ? CHECK_PASSED : CHECK_NOT_SERVING);
+		probe_end(p, health == GRPC_CHECK_SERVING ? CHECK_PASSED : CHECK_NOT_SERVING);
 }
 
 static void probe_on_end(struct origin *o, const struct fields *trailers)

@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size)
 		memcpy(copy, data, size); /* a block of its own: a byte too far is seen */
 	enum grpc_health h = check_grpc_read(str_n(copy, size));
-	if (h != GRPC_MALFORMED && (size < 5 || copy[0] != 0))
+	if (h != GRPC_CHECK_MALFORMED && (size < 5 || copy[0] != 0))
 		abort();
 	size_t len = size < GRPC_SERVICE_MAX ? size : GRPC_SERVICE_MAX;
 	if (check_grpc_ask(str_n(copy, len), ask) < 5 + len)

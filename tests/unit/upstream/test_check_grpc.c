@@ -23,17 +23,17 @@ TEST(asks)
 
 TEST(answers)
 {
-	assert_int_equal(READ("\0\0\0\0\2\x08\1"), GRPC_SERVING);
-	assert_int_equal(READ("\0\0\0\0\2\x08\2"), GRPC_NOT_SERVING);
-	assert_int_equal(READ("\0\0\0\0\2\x08\3"), GRPC_NOT_SERVING);
-	assert_int_equal(READ("\0\0\0\0\0"), GRPC_UNKNOWN);
-	assert_int_equal(READ("\0\0\0\0\2\x08\0"), GRPC_UNKNOWN);
+	assert_int_equal(READ("\0\0\0\0\2\x08\1"), GRPC_CHECK_SERVING);
+	assert_int_equal(READ("\0\0\0\0\2\x08\2"), GRPC_CHECK_NOT_SERVING);
+	assert_int_equal(READ("\0\0\0\0\2\x08\3"), GRPC_CHECK_NOT_SERVING);
+	assert_int_equal(READ("\0\0\0\0\0"), GRPC_CHECK_UNKNOWN);
+	assert_int_equal(READ("\0\0\0\0\2\x08\0"), GRPC_CHECK_UNKNOWN);
 	/* the last of several counts, and other fields are passed over */
-	assert_int_equal(READ("\0\0\0\0\4\x08\2\x08\1"), GRPC_SERVING);
+	assert_int_equal(READ("\0\0\0\0\4\x08\2\x08\1"), GRPC_CHECK_SERVING);
 	assert_int_equal(READ("\0\0\0\0\x14\x12\2ab\x1d\1\2\3\4\x21\1\2\3\4\5\6\7\x08\x08\1"),
-		GRPC_SERVING);
+		GRPC_CHECK_SERVING);
 	assert_int_equal(READ("\0\0\0\0\x0b\x08\x81\x80\x80\x80\x80\x80\x80\x80\x80\0"),
-		GRPC_SERVING); /* one, in the longest form */
+		GRPC_CHECK_SERVING); /* one, in the longest form */
 }
 
 TEST(malformed)
@@ -58,7 +58,7 @@ TEST(malformed)
 		{ "\xff\xff\xff\xff\xff", 5 },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		if (read_bytes(cases[i].bytes, cases[i].n) != GRPC_MALFORMED)
+		if (read_bytes(cases[i].bytes, cases[i].n) != GRPC_CHECK_MALFORMED)
 			fail_msg("case %zu", i);
 	}
 }
