@@ -9,6 +9,7 @@
  *
  * The files, each below those before it (none calls upward but through exchange_events):
  *   exchange         the walk: what comes after what
+ *   routing          its beginning: the listener's plugins, and the route
  *   respond          the answers that Sluice makes itself
  *   forward          the upstream's side
  *   staged, tunnel   the ways of bodies through plugins, and after a 101
@@ -56,6 +57,8 @@ struct proxy {
 /* What the parts of an exchange tell the walk: exchange.c implements it. After each of them x is
  * valid, and may have ended. */
 struct exchange_events {
+	/* Request hooks, of the listener's plugins or the route's, have decided r, or wait. */
+	void (*on_request_hooks)(struct exchange *x, enum run_result r);
 	/* The upstream's head is in px.response. */
 	void (*on_response)(struct exchange *x);
 	/* It cannot go on (enum err): the client gets an answer where there is time for one, else
