@@ -20,8 +20,9 @@ static bool complete_is_upstream_failure(const struct exchange *x)
 	case ERR_UPSTREAM_HEAD_TOO_LARGE:
 	case ERR_UPSTREAM_NO_TUNNEL:
 		return true;
-	/* the call's own deadline: the server did not answer before it */
+	/* the time of the request was over: the server did not answer before that */
 	case ERR_DEADLINE_EXCEEDED:
+	case ERR_ROUTE_TIMEOUT:
 		return x->upstream_status == 0 && x->call.tries;
 	default:
 		return upstream_is_at_fault(x->err);
@@ -142,7 +143,7 @@ static inline void complete_record(struct exchange *x, uint64_t duration_ns, slu
 		r->connect_us = about_connect_us(x);
 		r->response_us = about_response_us(x);
 	}
-	int grpc = x->grpc ? grpc_status(x) : -1;
+	int grpc = x->is_call ? grpc_status(x) : -1;
 	if (grpc >= 0) {
 		r->has_grpc_status = true;
 		r->grpc_status = (uint16_t)grpc;
@@ -178,7 +179,7 @@ void complete_exchange(struct proxy *p, const struct exchange *x)
 	uint64_t duration_ns = about_duration_ns(x);
 	struct exchange *own = (struct exchange *)(uintptr_t)x;
 	complete_count(x, duration_ns);
-	if (x->grpc)
+	if (x->is_call)
 		complete_count_call(x);
 	if (likely(x->view->snap->logs == LOGS_FILE && p->data))
 		complete_log(p->data, own, duration_ns);

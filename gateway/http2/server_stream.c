@@ -32,6 +32,8 @@ struct server_stream *server_stream_new(struct http2_server *c, int32_t id)
 	rq->c.head = &rq->head;
 	rq->c.conn = c->info;
 	rq->c.started_ns = server_now(c);
+	rq->c.silence_ns = c->conf->body_ns;
+	rq->c.max_body = c->conf->max_body;
 	rq->server = c;
 	rq->sent_at = SENT_AT_UNKNOWN;
 	rq->counted = true;

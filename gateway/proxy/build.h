@@ -135,6 +135,10 @@ void build_match_facts(struct build *b, const struct route *r, struct route_spec
 /* build_stories.c: whose stories the error log tells. Routes are there. */
 void build_stories(struct build *b);
 
+/* build_limits.c: of the listeners' defaults; and what a route bounds. */
+void build_defaults(struct build *b);
+void build_limits(struct build *b, struct route *r);
+
 /* build_respond.c: the route's own answer. */
 void build_respond(struct build *b, struct route *r);
 

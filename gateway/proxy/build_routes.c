@@ -94,6 +94,7 @@ void build_routes(struct build *b)
 	struct route_spec *specs = arena_zalloc(&b->bind.records, n * sizeof(*specs) + 1);
 	s->routes = arena_zalloc(&s->arena, n * sizeof(*s->routes) + 1);
 	s->n_routes = n;
+	build_defaults(b);
 	for (size_t i = 0; i < n; i++) {
 		struct route *r = &s->routes[i];
 		struct build_links links;
@@ -103,6 +104,7 @@ void build_routes(struct build *b)
 		if (build_chain(b, r->name, v[i].plugins, &r->chain, &links))
 			build_check_facts(b, r, &links);
 		build_target(b, r);
+		build_limits(b, r);
 		build_check_balancer_facts(b, r);
 		build_trailers(b, &v[i]);
 		build_spec(b, r, &specs[i]);

@@ -60,6 +60,8 @@ struct route_conf {
 	const struct node *plugins;   /* a list of names and inline instances; NULL: none */
 	struct respond_conf respond;
 	struct grpc_conf grpc;
+	struct route_timeouts timeouts;
+	uint64_t max_body;
 };
 
 struct problems_conf {

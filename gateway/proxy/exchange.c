@@ -145,7 +145,7 @@ static void exchange_answer_or_refuse(struct exchange *x, struct response_head *
 static void exchange_break_off(struct exchange *x, int err)
 {
 	exchange_set_reason(x, err);
-	if (x->grpc && (x->to_client.trailers = grpc_farewell(x, err))) {
+	if (x->is_call && (x->to_client.trailers = grpc_farewell(x, err))) {
 		x->to_client.passed = true;
 		exchange_finish_response(x);
 		return;
@@ -296,12 +296,12 @@ static void exchange_go_on(struct exchange *x)
 {
 	int err = 0;
 	/* a plugin may have made a gRPC call of it */
-	if (unlikely(x->px.te_trailers) && !x->grpc) {
+	if (unlikely(x->px.te_trailers) && !x->is_call) {
 		grpc_begin(x);
-		err = x->grpc ? grpc_start(x) : 0;
+		err = x->is_call ? grpc_start(x) : 0;
 	}
-	if (unlikely(x->grpc && x->px.upstream != x->route->upstream))
-		grpc_aim(x);
+	if (unlikely(x->is_call && x->px.upstream != x->route->upstream) && !err)
+		err = grpc_aim(x);
 	if (x->px.arena->failed)
 		err = ERR_NO_MEMORY;
 	if (likely(!err) && x->px.upstream < 0) {

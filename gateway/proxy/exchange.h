@@ -34,6 +34,7 @@ enum exchange_state {
 	EXCHANGE_STATES,
 };
 
+struct deadline;
 struct exchange;
 
 /* One for each worker: what its exchanges have in common. ctx of the handler. */
@@ -98,7 +99,10 @@ struct exchange {
 	struct tunnel *tunnel; /* in the arena; NULL: none */
 	/* borrowed: where it counts among its client's requests; NULL: nowhere */
 	struct count_client *counted;
-	struct grpc_call *grpc; /* in the arena; NULL: no gRPC call */
+	/* in the arena: what bounds its time; NULL: nothing does */
+	struct deadline *deadline;
+	/* borrowed: of its route; NULL: those of its upstream and listener hold */
+	const struct route_limits *limits;
 	/* of the failure, for the log: which line, field or byte of the response was refused */
 	sluice_str detail;
 	const char *code;         /* reason of a refusal or failure; NULL: none */
@@ -107,6 +111,7 @@ struct exchange {
 	uint16_t upstream_status; /* of the upstream's final head, 0: none came */
 	uint8_t state;            /* enum exchange_state; exchange_set_state() alone sets it */
 	uint8_t upstream_version; /* the version it came in: 10, 11, 20; 0: none came */
+	bool is_call;             /* of gRPC */
 	bool own_answer;          /* the response is Sluice's, not the upstream's */
 	bool gone;                /* no more events from the client */
 	/* the turn in which it came to its state, in units of 2^20 ns */

@@ -7,8 +7,8 @@
 #include "base/cidr.h"
 #include "base/log.h"
 #include "proxy/admit.h"
+#include "proxy/deadline.h"
 #include "proxy/exchange.h"
-#include "proxy/grpc.h"
 #include "proxy/tunnel.h"
 
 /* ---- the end ------------------------------------------------------------------------------- */
@@ -58,8 +58,8 @@ void exchange_end(struct exchange *x, int err)
 	exchange_leave_upstream(x, 0);
 	if (unlikely(x->tunnel))
 		tunnel_fini(x->tunnel);
-	if (unlikely(x->grpc))
-		grpc_fini(x->grpc);
+	if (unlikely(x->deadline))
+		deadline_fini(x->deadline);
 	worker_at_turn_end(x->px.worker, &x->end);
 }
 

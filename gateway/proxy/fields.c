@@ -171,7 +171,7 @@ static bool trailer_passes(const struct exchange *x, const struct field *f)
 	if ((f->flags & (FIELD_DROP | FIELD_EDGE | FIELD_TWIN)) || edit_has(&x->px, field_name(f)))
 		return false;
 	/* without a route they are kept until there is one */
-	return x->grpc || !x->route ||
+	return x->is_call || !x->route ||
 		trailer_is_listed(x->route->conf->request_trailers, field_name(f));
 }
 

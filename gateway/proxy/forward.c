@@ -13,6 +13,7 @@
 #include "proxy/fields.h"
 #include "proxy/forwarded_fields.h"
 #include "proxy/handshake.h"
+#include "proxy/limits.h"
 #include "proxy/staged.h"
 
 static must_use int forward_open(struct exchange *x);
@@ -177,6 +178,13 @@ static must_use int forward_ready(struct exchange *x)
 		exchange_leave_upstream(x, 0); /* it is not the server's fault */
 		return ERR_PLUGIN_FAILED;
 	}
+	if (unlikely(x->limits || x->deadline)) {
+		int late = limits_aim(x);
+		if (late) {
+			exchange_leave_upstream(x, late);
+			return late;
+		}
+	}
 	x->sent_ns = clock_ns();
 	if (unlikely(x->px.timeline))
 		forward_note_server(x);
@@ -215,6 +223,9 @@ static void forward_on_open_fail(struct upstream_call *call, int err)
 static int forward_open(struct exchange *x)
 {
 	struct upstream *u = x->view->upstreams[x->px.upstream];
+	int late = limits_late(x);
+	if (unlikely(late))
+		return late;
 	int r = upstream_open(&x->call, u, &forward_origin_events, x, x->px.arena);
 	if (r < 0)
 		return forward_not_opened(x, r);

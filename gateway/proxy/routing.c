@@ -6,6 +6,7 @@
 #include "proxy/fields.h"
 #include "proxy/grpc.h"
 #include "proxy/handshake.h"
+#include "proxy/limits.h"
 
 /* For plugins and expressions: path:NAME. */
 static void routing_keep_captures(struct exchange *x, const struct path_captures *found)
@@ -47,7 +48,9 @@ static must_use int routing_choose(struct exchange *x)
 	x->px.upstream = r->upstream;
 	if (r->upstream >= 0)
 		x->px.upstream_name = x->view->snap->upstreams[r->upstream].conf->name;
-	err = x->grpc ? grpc_start(x) : 0;
+	err = limits_start(x);
+	if (!err && x->is_call)
+		err = grpc_start(x);
 	/* there is no other answer to it, RFC 9220 3 */
 	if (unlikely(x->px.request->upgrade_only) && !handshake_is_allowed(x))
 		err = ERR_UPGRADE_REFUSED;

@@ -34,6 +34,15 @@ struct route_answer {
 	sluice_str body_text;
 };
 
+/* What a route bounds: route/limits.h, with the defaults of a listener. */
+#define LIMITS_UNSAID UINT64_MAX
+struct route_limits {
+	uint64_t request_ns;           /* 0: no bound */
+	uint64_t response_ns, idle_ns; /* 0: those of its upstream and listener */
+	uint64_t max_body;             /* 0: no bound; LIMITS_UNSAID: the listener's */
+	sluice_str deadline;           /* name of the client's field; empty: none */
+};
+
 /* What a route leads to: the `data` of its rule. */
 struct route {
 	sluice_str name;
@@ -41,8 +50,12 @@ struct route {
 	struct chain chain;
 	int upstream; /* index; -1: answers by itself */
 	struct route_answer answer;
+	/* in the arena. NULL: no bounds. One, or NULL for none; where they differ one for each
+	 * listener, and behind them the one for connections whose listener is gone */
+	const struct route_limits **limits;
 	unsigned index;           /* among the routes */
 	series_id requests, time; /* its metrics */
+	bool limits_differ;       /* among its listeners */
 	bool tells_stories;       /* log.stories.routes has it, or is empty */
 };
 
