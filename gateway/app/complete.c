@@ -126,7 +126,7 @@ static inline void complete_record(struct exchange *x, uint64_t duration_ns, slu
 		.upstream = x->px.upstream_name,
 		.server = about_server(x),
 		.reason = about_reason(x),
-		.detail = x->code ? x->detail : STR_NONE,
+		.detail = x->code || x->tells_detail ? x->detail : STR_NONE,
 		.consumer = fact_value(&x->px, FACT_CONSUMER),
 		.tls = c->conn->tls_version ? str_of(c->conn->tls_version) : STR_NONE,
 		.trace_id = complete_trace_id(&h->fields),

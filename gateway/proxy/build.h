@@ -129,6 +129,10 @@ void build_check_balancer_facts(struct build *b, const struct route *r);
 void build_check_answer_fact(struct build *b, const struct route *r, const struct node *at,
 	const sluice_expr *e);
 
+/* The same for a stated fact of the route's split, conf. Whether plugins of the route state it. */
+bool build_check_split_fact(struct build *b, const struct route *r, const void *conf,
+	const sluice_expr *e);
+
 /* The conditions of match.facts, for the router. */
 void build_match_facts(struct build *b, const struct route *r, struct route_spec *spec);
 
@@ -138,6 +142,12 @@ void build_stories(struct build *b);
 /* build_limits.c: of the listeners' defaults; and what a route bounds. */
 void build_defaults(struct build *b);
 void build_limits(struct build *b, struct route *r);
+
+/* build_split.c: the first of its upstreams; -1: there is none, which is reported. */
+int build_split(struct build *b, struct route *r);
+/* The i-th upstream that requests of the route may go to by what the route says; -1: there are no
+ * more. */
+int build_route_upstream(const struct route *r, size_t i);
 
 /* build_respond.c: the route's own answer. */
 void build_respond(struct build *b, struct route *r);

@@ -15,8 +15,12 @@
 static bool upstream_is_used(const struct snapshot *s, size_t index)
 {
 	for (size_t i = 0; i < s->n_routes; i++) {
-		if (s->routes[i].upstream == (int)index)
-			return true;
+		const struct route *r = &s->routes[i];
+		int at;
+		for (size_t k = 0; (at = build_route_upstream(r, k)) >= 0; k++) {
+			if (at == (int)index)
+				return true;
+		}
 	}
 	for (size_t i = 0; i < s->n_instances; i++) {
 		const sluice_instance *inst = s->instances[i];

@@ -51,6 +51,17 @@ struct grpc_conf {
 	uint64_t idle;        /* longest silence of both sides */
 };
 
+/* An upstream of several. */
+struct split_to_conf {
+	sluice_str name;
+	uint64_t weight;
+};
+
+struct split_conf {
+	sluice_strs by;   /* facts */
+	sluice_blocks to; /* struct split_to_conf */
+};
+
 struct route_conf {
 	sluice_str name, upstream;
 	struct match_conf match;
@@ -58,6 +69,7 @@ struct route_conf {
 	sluice_strs upgrade;          /* protocols a client may change to */
 	sluice_strs request_trailers; /* names that pass */
 	const struct node *plugins;   /* a list of names and inline instances; NULL: none */
+	struct split_conf split;
 	struct respond_conf respond;
 	struct grpc_conf grpc;
 	struct route_timeouts timeouts;
@@ -100,6 +112,8 @@ struct gateway_conf {
 extern const sluice_option gateway_options[];
 /* of a member of `routes`: conf_route.c */
 extern const sluice_option route_options[];
+/* of a route's split: conf_split.c */
+extern const sluice_option split_options[];
 /* of any-of, and of all-of */
 extern const sluice_option any_of_options[], all_of_options[];
 

@@ -48,6 +48,10 @@ const sluice_option route_options[] = {
 		       "gRPC calls"),
 	SLUICE_OPTION(SLUICE_T_STR, struct route_conf, upstream,
 		.doc = "name of the upstream that answers"),
+	SLUICE_OPTION(SLUICE_T_BLOCK, struct route_conf, split, .sub = split_options,
+		.sub_size = sizeof(struct split_conf),
+		.doc = "several upstreams, each of which gets a share of the requests, in place of "
+		       "`upstream`"),
 	SLUICE_OPTION(SLUICE_T_BLOCK, struct route_conf, respond, .sub = respond_options,
 		.sub_size = sizeof(struct respond_conf),
 		.doc = "the answer of the gateway, without an upstream"),

@@ -13,6 +13,7 @@
 #include "proxy/handshake.h"
 #include "proxy/respond.h"
 #include "proxy/routing.h"
+#include "proxy/split.h"
 #include "proxy/staged.h"
 #include "proxy/tunnel.h"
 
@@ -295,6 +296,8 @@ static void exchange_run_response(struct exchange *x)
 static void exchange_go_on(struct exchange *x)
 {
 	int err = 0;
+	if (unlikely(x->route->split) && !x->px.upstream_name.len)
+		split_choose(x); /* by what plugins found out */
 	/* a plugin may have made a gRPC call of it */
 	if (unlikely(x->px.te_trailers) && !x->is_call) {
 		grpc_begin(x);

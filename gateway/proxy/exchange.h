@@ -114,6 +114,7 @@ struct exchange {
 	bool is_call;             /* of gRPC */
 	bool own_answer;          /* the response is Sluice's, not the upstream's */
 	bool gone;                /* no more events from the client */
+	bool tells_detail;        /* also where nothing failed */
 	/* the turn in which it came to its state, in units of 2^20 ns */
 	uint32_t since;
 	uint64_t sent_ns; /* the request went to the server asked last */

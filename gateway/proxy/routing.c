@@ -7,6 +7,7 @@
 #include "proxy/grpc.h"
 #include "proxy/handshake.h"
 #include "proxy/limits.h"
+#include "proxy/split.h"
 
 /* For plugins and expressions: path:NAME. */
 static void routing_keep_captures(struct exchange *x, const struct path_captures *found)
@@ -46,14 +47,18 @@ static must_use int routing_choose(struct exchange *x)
 	x->route = r;
 	x->px.route_name = r->name;
 	x->px.upstream = r->upstream;
-	if (r->upstream >= 0)
+	if (unlikely(r->split) && !r->split->is_late)
+		split_choose(x);
+	else if (r->upstream >= 0 && likely(!r->split))
 		x->px.upstream_name = x->view->snap->upstreams[r->upstream].conf->name;
 	err = limits_start(x);
 	if (!err && x->is_call)
 		err = grpc_start(x);
 	/* there is no other answer to it, RFC 9220 3 */
-	if (unlikely(x->px.request->upgrade_only) && !handshake_is_allowed(x))
+	if (unlikely(x->px.request->upgrade_only) && !handshake_is_allowed(x)) {
+		handshake_tell_refused(x);
 		err = ERR_UPGRADE_REFUSED;
+	}
 	if (!err)
 		exchange_set_state(x, EXCHANGE_REQUEST_HOOKS);
 	return err;

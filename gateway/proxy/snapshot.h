@@ -21,6 +21,7 @@
 struct choose;
 struct consumers;
 struct discovered;
+struct split;
 struct tls_client;
 struct tls_server;
 struct tls_tickets;
@@ -47,8 +48,10 @@ struct route_limits {
 struct route {
 	sluice_str name;
 	const struct route_conf *conf;
+	struct mark at; /* in the file */
 	struct chain chain;
-	int upstream; /* index; -1: answers by itself */
+	int upstream;              /* index, with a split the first; -1: answers by itself */
+	const struct split *split; /* in the arena; NULL: all go to the one */
 	struct route_answer answer;
 	/* in the arena. NULL: no bounds. One, or NULL for none; where they differ one for each
 	 * listener, and behind them the one for connections whose listener is gone */
@@ -106,6 +109,7 @@ struct snapshot {
 	struct router *router; /* owned */
 	size_t n_match_facts;  /* that its rules have conditions on */
 	struct route *routes;
+	_Atomic uint64_t *upgrade_told; /* by route: proxy/handshake.h */
 	size_t n_routes;
 	struct snapshot_upstream *upstreams;
 	size_t n_upstreams;
