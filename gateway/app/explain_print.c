@@ -7,6 +7,7 @@
 #include "config/table.h"
 #include "policy/any_of.h"
 #include "policy/expr.h"
+#include "proxy/mirror.h"
 #include "proxy/split.h"
 
 enum {
@@ -228,6 +229,14 @@ static void print_upstream(const struct explained *e, const struct snapshot_upst
 			(unsigned long long)v[i].weight);
 }
 
+static void print_mirror(const struct explained *e)
+{
+	const struct route_mirror *m = e->route ? e->route->mirror : NULL;
+	if (m)
+		(void)printf("mirror     copies of %.2f %% of the requests to %.*s\n",
+			m->share / 100.0, STR_ARG(e->snap->upstreams[m->upstream].conf->name));
+}
+
 static void print_upstreams(const struct explained *e)
 {
 	const struct split *s = e->route ? e->route->split : NULL;
@@ -236,6 +245,7 @@ static void print_upstreams(const struct explained *e)
 		print_upstream(e, upstream_of(e));
 	for (size_t i = 0; s && i < s->shares->n; i++)
 		print_upstream(e, &e->snap->upstreams[s->shares->v[i].upstream]);
+	print_mirror(e);
 }
 
 static bool is_far_off(const struct explain_route *r)
@@ -441,11 +451,27 @@ static void put_split(struct json_out *o, const struct explained *e)
 	json_close(o, ']');
 }
 
+static void put_mirror(struct json_out *o, const struct explained *e)
+{
+	const struct route_mirror *m = e->route ? e->route->mirror : NULL;
+	json_key(o, STR("mirror"));
+	if (!m) {
+		json_null(o);
+		return;
+	}
+	json_open(o, '{');
+	put(o, "to", e->snap->upstreams[m->upstream].conf->name);
+	json_key(o, STR("percent"));
+	json_strf(o, "%.2f", m->share / 100.0);
+	json_close(o, '}');
+}
+
 static void put_upstreams(struct json_out *o, const struct explained *e)
 {
 	json_key(o, STR("upstream"));
 	put_upstream(o, upstream_of(e));
 	put_split(o, e);
+	put_mirror(o, e);
 }
 
 static void put_route(struct json_out *o, const struct explain_route *r)

@@ -149,6 +149,10 @@ int build_split(struct build *b, struct route *r);
  * more. */
 int build_route_upstream(const struct route *r, size_t i);
 
+/* build_mirror.c; its counters when the configuration is without mistakes */
+void build_mirror(struct build *b, struct route *r);
+void build_mirror_counts(struct route *r);
+
 /* build_respond.c: the route's own answer. */
 void build_respond(struct build *b, struct route *r);
 

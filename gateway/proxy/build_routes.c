@@ -116,6 +116,7 @@ void build_routes(struct build *b)
 			build_check_facts(b, r, &links);
 		build_target(b, r);
 		build_limits(b, r);
+		build_mirror(b, r);
 		build_check_balancer_facts(b, r);
 		build_trailers(b, &v[i]);
 		build_spec(b, r, &specs[i]);

@@ -7,6 +7,7 @@
 
 #include "policy/conn.h"
 #include "proxy/build.h"
+#include "proxy/mirror.h"
 #include "route/reach.h"
 #include "store/store.h"
 
@@ -17,6 +18,8 @@ static bool upstream_is_used(const struct snapshot *s, size_t index)
 	for (size_t i = 0; i < s->n_routes; i++) {
 		const struct route *r = &s->routes[i];
 		int at;
+		if (r->mirror && r->mirror->upstream == (int)index)
+			return true;
 		for (size_t k = 0; (at = build_route_upstream(r, k)) >= 0; k++) {
 			if (at == (int)index)
 				return true;

@@ -62,6 +62,14 @@ struct split_conf {
 	sluice_blocks to; /* struct split_to_conf */
 };
 
+struct mirror_conf {
+	sluice_str to;
+	uint64_t share;    /* hundredths of a percent */
+	uint64_t max_body; /* bytes */
+	uint64_t timeout;  /* ms */
+	uint64_t max_copies;
+};
+
 struct route_conf {
 	sluice_str name, upstream;
 	struct match_conf match;
@@ -70,6 +78,7 @@ struct route_conf {
 	sluice_strs request_trailers; /* names that pass */
 	const struct node *plugins;   /* a list of names and inline instances; NULL: none */
 	struct split_conf split;
+	struct mirror_conf mirror;
 	struct respond_conf respond;
 	struct grpc_conf grpc;
 	struct route_timeouts timeouts;
@@ -114,6 +123,8 @@ extern const sluice_option gateway_options[];
 extern const sluice_option route_options[];
 /* of a route's split: conf_split.c */
 extern const sluice_option split_options[];
+/* of a route's mirror: conf_mirror.c */
+extern const sluice_option mirror_options[];
 /* of any-of, and of all-of */
 extern const sluice_option any_of_options[], all_of_options[];
 

@@ -52,6 +52,9 @@ const sluice_option route_options[] = {
 		.sub_size = sizeof(struct split_conf),
 		.doc = "several upstreams, each of which gets a share of the requests, in place of "
 		       "`upstream`"),
+	SLUICE_OPTION(SLUICE_T_BLOCK, struct route_conf, mirror, .sub = mirror_options,
+		.sub_size = sizeof(struct mirror_conf),
+		.doc = "another upstream that gets copies of the requests"),
 	SLUICE_OPTION(SLUICE_T_BLOCK, struct route_conf, respond, .sub = respond_options,
 		.sub_size = sizeof(struct respond_conf),
 		.doc = "the answer of the gateway, without an upstream"),

@@ -36,6 +36,7 @@ enum exchange_state {
 
 struct deadline;
 struct exchange;
+struct mirror;
 
 /* One for each worker: what its exchanges have in common. ctx of the handler. */
 struct proxy {
@@ -101,6 +102,7 @@ struct exchange {
 	struct count_client *counted;
 	/* in the arena: what bounds its time; NULL: nothing does */
 	struct deadline *deadline;
+	struct mirror *mirror; /* owned: its copy, until that is sent; NULL: none */
 	/* borrowed: of its route; NULL: those of its upstream and listener hold */
 	const struct route_limits *limits;
 	/* of the failure, for the log: which line, field or byte of the response was refused */

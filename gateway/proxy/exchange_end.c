@@ -9,6 +9,7 @@
 #include "proxy/admit.h"
 #include "proxy/deadline.h"
 #include "proxy/exchange.h"
+#include "proxy/mirror.h"
 #include "proxy/tunnel.h"
 
 /* ---- the end ------------------------------------------------------------------------------- */
@@ -58,6 +59,8 @@ void exchange_end(struct exchange *x, int err)
 	exchange_leave_upstream(x, 0);
 	if (unlikely(x->tunnel))
 		tunnel_fini(x->tunnel);
+	if (unlikely(x->mirror))
+		mirror_drop(x);
 	if (unlikely(x->deadline))
 		deadline_fini(x->deadline);
 	worker_at_turn_end(x->px.worker, &x->end);

@@ -14,6 +14,7 @@
 #include "proxy/forwarded_fields.h"
 #include "proxy/handshake.h"
 #include "proxy/limits.h"
+#include "proxy/mirror.h"
 #include "proxy/staged.h"
 
 static must_use int forward_open(struct exchange *x);
@@ -252,6 +253,8 @@ int forward_start(struct exchange *x)
 		return ERR_NO_MEMORY;
 	if (x->px.request->upgrade && !handshake_is_well_asked(x))
 		return ERR_BAD_FIELD;
+	if (unlikely(x->route->mirror))
+		mirror_begin(x);
 	exchange_set_state(x, EXCHANGE_CONNECT);
 	return forward_open(x);
 }

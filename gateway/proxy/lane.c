@@ -6,6 +6,7 @@
 #include "policy/producer.h"
 #include "proxy/exchange.h"
 #include "proxy/fields.h"
+#include "proxy/mirror.h"
 
 static const char *const held[] = { "request held:", "response held:" };
 static const char *const moves[] = { "request moves", "response moves" };
@@ -61,6 +62,8 @@ static inline bool lane_give(struct lane *l, struct buf *data)
 		return x->px.client->ops->body(x->px.client, data) && !x->gone;
 	}
 	l->begun |= data->len > 0;
+	if (unlikely(x->mirror))
+		mirror_take(x, data);
 	return x->origin->ops->body(x->origin, data);
 }
 
@@ -74,9 +77,11 @@ void lane_pass_end(struct lane *l, const struct fields *trailers)
 	struct origin *o = l->x->origin;
 	l->passed = true;
 	l->trailers = trailers;
-	if (l->side == SLUICE_REQUEST)
+	if (l->side == SLUICE_REQUEST) {
+		if (unlikely(l->x->mirror))
+			mirror_send(l->x);
 		o->ops->end(o, trailers);
-	else
+	} else
 		l->x->events->on_through(l);
 }
 
@@ -157,6 +162,8 @@ static void lane_connect_direct(struct lane *l)
 void lane_connect(struct lane *l)
 {
 	l->passed = false; /* another server may have had it */
+	if (unlikely(l->x->mirror))
+		mirror_restart(l->x);
 	if (l->x->kept.len && lane_put(l, &l->x->kept))
 		lane_hold(l, HOLD_FULL);
 	if (unlikely(l->way))

@@ -21,6 +21,7 @@
 struct choose;
 struct consumers;
 struct discovered;
+struct route_mirror;
 struct split;
 struct tls_client;
 struct tls_server;
@@ -50,8 +51,9 @@ struct route {
 	const struct route_conf *conf;
 	struct mark at; /* in the file */
 	struct chain chain;
-	int upstream;              /* index, with a split the first; -1: answers by itself */
-	const struct split *split; /* in the arena; NULL: all go to the one */
+	int upstream;                /* index, with a split the first; -1: answers by itself */
+	struct route_mirror *mirror; /* in the arena; NULL: no copies are sent */
+	const struct split *split;   /* in the arena; NULL: all go to the one */
 	struct route_answer answer;
 	/* in the arena. NULL: no bounds. One, or NULL for none; where they differ one for each
 	 * listener, and behind them the one for connections whose listener is gone */
