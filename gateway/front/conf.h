@@ -42,8 +42,8 @@ struct listener_conf {
 	struct listener_timeouts timeouts;
 	struct listener_linger linger;
 	struct route_defaults defaults; /* of its routes */
-	uint64_t min_rate;             /* bytes a second; 0: any */
-	uint64_t max_head, max_target; /* bytes */
+	uint64_t min_rate;              /* bytes a second; 0: any */
+	uint64_t max_head, max_target;  /* bytes */
 	uint64_t max_fields;
 	uint64_t max_body;   /* bytes; 0: no bound */
 	uint64_t max_memory; /* bytes of one exchange, bodies in flight not counted */

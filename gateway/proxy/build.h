@@ -145,9 +145,6 @@ void build_limits(struct build *b, struct route *r);
 
 /* build_split.c: the first of its upstreams; -1: there is none, which is reported. */
 int build_split(struct build *b, struct route *r);
-/* The i-th upstream that requests of the route may go to by what the route says; -1: there are no
- * more. */
-int build_route_upstream(const struct route *r, size_t i);
 
 /* build_mirror.c; its counters when the configuration is without mistakes */
 void build_mirror(struct build *b, struct route *r);

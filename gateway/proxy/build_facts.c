@@ -6,6 +6,7 @@
 
 #include "policy/expr.h"
 #include "proxy/match_fact.h"
+#include "proxy/split.h"
 
 /* ---- what is stated ------------------------------------------------------------------------ */
 
@@ -258,7 +259,7 @@ static void check_balancer_facts(struct build *b, const struct route *r,
 void build_check_balancer_facts(struct build *b, const struct route *r)
 {
 	int at;
-	for (size_t i = 0; (at = build_route_upstream(r, i)) >= 0; i++) {
+	for (size_t i = 0; (at = split_upstream(r, i)) >= 0; i++) {
 		if (b->snap->upstreams[at].balancer)
 			check_balancer_facts(b, r, &b->snap->upstreams[at]);
 	}

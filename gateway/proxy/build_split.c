@@ -41,13 +41,6 @@ static void split_add_share(struct build *b, const struct split_to_conf *to,
 		.hash = split_hash(to->name) };
 }
 
-int build_route_upstream(const struct route *r, size_t i)
-{
-	if (r->split)
-		return i < r->split->shares->n ? r->split->shares->v[i].upstream : -1;
-	return i == 0 ? r->upstream : -1;
-}
-
 int build_split(struct build *b, struct route *r)
 {
 	const struct split_conf *c = &r->conf->split;

@@ -8,6 +8,7 @@
 #include "policy/conn.h"
 #include "proxy/build.h"
 #include "proxy/mirror.h"
+#include "proxy/split.h"
 #include "route/reach.h"
 #include "store/store.h"
 
@@ -20,7 +21,7 @@ static bool upstream_is_used(const struct snapshot *s, size_t index)
 		int at;
 		if (r->mirror && r->mirror->upstream == (int)index)
 			return true;
-		for (size_t k = 0; (at = build_route_upstream(r, k)) >= 0; k++) {
+		for (size_t k = 0; (at = split_upstream(r, k)) >= 0; k++) {
 			if (at == (int)index)
 				return true;
 		}

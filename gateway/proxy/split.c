@@ -65,6 +65,13 @@ const struct split_share *split_pick(const struct split_shares *s, uint64_t hash
 	return best;
 }
 
+int split_upstream(const struct route *r, size_t i)
+{
+	if (r->split)
+		return i < r->split->shares->n ? r->split->shares->v[i].upstream : -1;
+	return i == 0 ? r->upstream : -1;
+}
+
 /* Of the request's first fact that it has, else any. */
 static uint64_t split_key(struct exchange *x, const struct split *s)
 {

@@ -10,6 +10,7 @@
 #include "base/str.h"
 
 struct exchange;
+struct route;
 
 struct split_share {
 	sluice_str name; /* of the upstream */
@@ -37,6 +38,9 @@ enum { SPLIT_WEIGHT_MAX = 1000000 };
 /* The same on every machine, at all times: it decides who is where. */
 uint64_t split_hash(sluice_str text);
 const struct split_share *split_pick(const struct split_shares *s, uint64_t hash);
+/* The i-th upstream that requests of the route may go to by what the route says; -1: there are no
+ * more. */
+int split_upstream(const struct route *r, size_t i);
 /* Its route has a split: choose x's upstream. */
 void split_choose(struct exchange *x);
 

@@ -90,6 +90,12 @@ SCENARIOS = [
     Scenario("security-headers", "the same as plain, with the fields for pages", 4000, {"plugin": "security-headers"}),
     Scenario("error-pages", "GET of 1 KiB, with error-pages", 4000, {"plugin": "error-pages"}),
     Scenario("routes", "GET of 1 KiB, 10,000 routes", 4000, {"routes": 10000}),
+    Scenario("limits", "the plain GET, on a route with limits, and with a deadline that is passed on", 4000, {"goes":
+             "upstream: origin\n    timeouts: { request: 60s, response: 20s, idle: 20s, deadline: x-request-timeout }\n    max_body: 1MiB"}),
+    Scenario("split", "the plain GET, to one of two upstreams by a cookie", 4000,
+             {"goes": "split: { by: cookie:sid, to: { origin: 95, other: 5 } }"}, options=("--field", "Cookie: sid=5e8f0c2a9b7d4e1f")),
+    Scenario("mirror", "the plain GET, with a copy for another upstream", 2000,
+             {"goes": "upstream: origin\n    mirror: { to: other, max_copies: 1000 }"}, tolerance=0.08),
     Scenario("h2", "GET of 1 KiB, HTTP/2 over TLS 1.3", 3000, {**TLS, "h2": True}, h2=True),
     Scenario("h2-h2c", "the same, HTTP/2 to the server as well", 3000, {**TLS, "h2": True, "h2c": True}, h2=True, origin="h2c"),
 ]

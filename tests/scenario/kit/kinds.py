@@ -25,7 +25,7 @@ plugins/test_jwt_keys plugins/test_jwt_upstream plugins/test_key_auth plugins/te
 plugins/test_match_facts plugins/test_modules plugins/test_park plugins/test_plugins_h2 plugins/test_reroute
 process/test_listeners process/test_reload process/test_stop
 proxy/test_backpressure proxy/test_client_leaves proxy/test_early_responses proxy/test_long_bodies proxy/test_pool
-proxy/test_retries proxy/test_soak proxy/test_streaming proxy/test_upstream_dies proxy/test_upstream_garbage
+proxy/test_mirror proxy/test_retries proxy/test_route_limits proxy/test_soak proxy/test_streaming proxy/test_upstream_dies proxy/test_upstream_garbage
 proxy/test_upstream_tls
 tls/test_tls_listener tls/test_tls_upstream
 tunnel/test_extended_connect tunnel/test_tunnels tunnel/test_websocket
@@ -43,7 +43,8 @@ plugins/test_basic_auth plugins/test_cache plugins/test_cache_rules plugins/test
 plugins/test_ext_auth plugins/test_ip_access plugins/test_jwt_keys plugins/test_key_auth plugins/test_lua
 plugins/test_modules plugins/test_modules_that_harm plugins/test_park
 process/test_listeners process/test_logs process/test_reload process/test_start process/test_stop
-proxy/test_backpressure proxy/test_balance proxy/test_client_leaves proxy/test_counts proxy/test_soak
+proxy/test_backpressure proxy/test_balance proxy/test_client_leaves proxy/test_counts proxy/test_mirror proxy/test_soak
+proxy/test_split
 tls/test_tls_listener
 tunnel/test_tunnels
 """.split()

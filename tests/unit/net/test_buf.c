@@ -154,7 +154,7 @@ static void step_move(struct model *to, struct model *from)
 
 static void step_share(struct model *to, struct model *from)
 {
-	if (to == from || from->len > FLAT_MAX - to->len)
+	if (to == from || dice(10) || from->len > FLAT_MAX / 8 || from->len > FLAT_MAX - to->len)
 		return;
 	buf_share(&to->b, &from->b);
 	flat_add(to, from->flat, from->len);
