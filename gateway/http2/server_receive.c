@@ -285,7 +285,7 @@ static int on_data_chunk(nghttp2_session *h2, uint8_t flags, int32_t id, const u
 	buf_keep(&rq->st.in, (const char *)data, len);
 	if (rq->received > body_bound(rq)) /* RFC 9113 8.1.1 */
 		server_stream_fail(rq, http2_stream_error(ERR_BAD_FRAMING, NGHTTP2_PROTOCOL_ERROR));
-	else if (rq->c.max_body && rq->received > rq->c.max_body && rq->st.kind == KIND_MESSAGES)
+	else if (rq->st.owner == OWNER_TOLD && server_stream_is_too_large(rq))
 		server_stream_fail(rq, http2_stream_error(ERR_BODY_TOO_LARGE, NGHTTP2_NO_ERROR));
 	else
 		http2_stream_news(&rq->st, NEWS_BODY);

@@ -179,6 +179,9 @@ static void tell_head(struct server_stream *rq)
 		h->on_bad_request(h->ctx, &rq->c, rq->head_err);
 	else
 		h->on_request(h->ctx, &rq->c);
+	/* what came before the exchange knew how much may come */
+	if (http2_stream_has_listener(&rq->st) && server_stream_is_too_large(rq))
+		server_stream_fail(rq, http2_stream_error(ERR_BODY_TOO_LARGE, NGHTTP2_NO_ERROR));
 }
 
 static void tell_body(struct server_stream *rq)
