@@ -33,8 +33,9 @@ static bool complete_is_upstream_failure(const struct exchange *x)
 	case ERR_UPSTREAM_HEAD_TOO_LARGE:
 	case ERR_UPSTREAM_NO_TUNNEL:
 		return true;
-	/* the call's own deadline: the server did not answer before it */
+	/* the time of the request was over: the server did not answer before that */
 	case ERR_DEADLINE_EXCEEDED:
+	case ERR_ROUTE_TIMEOUT:
 		return x->upstream_status == 0 && x->call.tries;
 	default:
 		return upstream_is_at_fault(x->err);
@@ -156,7 +157,7 @@ static inline void complete_record(struct exchange *x, uint64_t duration_ns,
 		.upstream = x->px.upstream_name,
 		.server = about_server(x),
 		.reason = about_reason(x),
-		.detail = x->code ? x->detail : STR_NONE,
+		.detail = x->code || x->tells_detail ? x->detail : STR_NONE,
 		.consumer = fact_value(&x->px, FACT_CONSUMER),
 		.tls = c->conn->tls_version ? str_of(c->conn->tls_version) : STR_NONE,
 		.trace_id = complete_trace_id(&h->fields),
@@ -176,7 +177,7 @@ static inline void complete_record(struct exchange *x, uint64_t duration_ns,
 	if (unlikely(x->call.failures))
 		r->failures =
 			(sluice_strs){ lists->failures, complete_failures(x, lists->failures) };
-	int grpc = x->grpc ? grpc_status(x) : -1;
+	int grpc = x->is_call ? grpc_status(x) : -1;
 	if (grpc >= 0) {
 		r->has_grpc_status = true;
 		r->grpc_status = (uint16_t)grpc;
@@ -212,7 +213,7 @@ void complete_exchange(struct proxy *p, const struct exchange *x)
 	uint64_t duration_ns = about_duration_ns(x);
 	struct exchange *own = (struct exchange *)(uintptr_t)x;
 	complete_count(x, duration_ns);
-	if (x->grpc)
+	if (x->is_call)
 		complete_count_call(x);
 	if (likely(x->view->snap->logs == LOGS_FILE && p->data))
 		complete_log(p->data, own, duration_ns);

@@ -6,6 +6,9 @@
 #include "base/json.h"
 #include "config/table.h"
 #include "policy/any_of.h"
+#include "policy/expr.h"
+#include "proxy/mirror.h"
+#include "proxy/split.h"
 
 enum {
 	FEW = 10, /* routes that fail by host or path, without --all */
@@ -40,7 +43,9 @@ static sluice_str balance_of(const struct upstream_conf *c)
 
 static const struct snapshot_upstream *upstream_of(const struct explained *e)
 {
-	return e->route && e->route->upstream >= 0 ? &e->snap->upstreams[e->route->upstream] : NULL;
+	return e->route && e->route->upstream >= 0 && !e->route->split
+		? &e->snap->upstreams[e->route->upstream]
+		: NULL;
 }
 
 /* Hooks of a plugin, by the names of the interface. */
@@ -204,9 +209,23 @@ static void print_server(const struct upstream_server *s)
 	(void)printf("%s\n", s->backup ? ", backup" : "");
 }
 
-static void print_upstream(const struct explained *e)
+static void print_split(const struct explained *e)
 {
-	const struct snapshot_upstream *u = upstream_of(e);
+	const struct split *s = e->route ? e->route->split : NULL;
+	for (size_t i = 0; s && i < s->shares->n; i++) {
+		const struct split_share *at = &s->shares->v[i];
+		(void)printf("%-10s %.*s weight %u, %.2f %% of the requests", i ? "" : "split",
+			STR_ARG(at->name), (unsigned)at->weight,
+			100.0 * (double)at->weight / (double)s->shares->total);
+		for (size_t k = 0; k < s->n_by; k++)
+			(void)printf("%s%.*s", k ? ", else " : ", by ",
+				STR_ARG(expr_text(s->by[k])));
+		(void)printf("\n");
+	}
+}
+
+static void print_upstream(const struct explained *e, const struct snapshot_upstream *u)
+{
 	if (!u) {
 		if (e->route)
 			(void)printf("answer     %llu by the route itself\n",
@@ -236,6 +255,25 @@ static void print_upstream(const struct explained *e)
 			STR_ARG(u->conf->sticky.cookie));
 	for (size_t i = 0; i < u->conf->servers.n; i++)
 		print_server(&v[i]);
+}
+
+static void print_mirror(const struct explained *e)
+{
+	const struct route_mirror *m = e->route ? e->route->mirror : NULL;
+	if (m)
+		(void)printf("mirror     copies of %.2f %% of the requests to %.*s\n",
+			m->share / 100.0, STR_ARG(e->snap->upstreams[m->upstream].conf->name));
+}
+
+static void print_upstreams(const struct explained *e)
+{
+	const struct split *s = e->route ? e->route->split : NULL;
+	print_split(e);
+	if (!s)
+		print_upstream(e, upstream_of(e));
+	for (size_t i = 0; s && i < s->shares->n; i++)
+		print_upstream(e, &e->snap->upstreams[s->shares->v[i].upstream]);
+	print_mirror(e);
 }
 
 static bool is_far_off(const struct explain_route *r)
@@ -270,7 +308,7 @@ void explain_print(const struct explained *e, bool all)
 	print_listener(e);
 	print_route(e);
 	print_plugins(e);
-	print_upstream(e);
+	print_upstreams(e);
 	print_others(e, all);
 }
 
@@ -388,10 +426,8 @@ static void put_plugins(struct json_out *o, const struct explained *e)
 	json_close(o, ']');
 }
 
-static void put_upstream(struct json_out *o, const struct explained *e)
+static void put_upstream(struct json_out *o, const struct snapshot_upstream *u)
 {
-	const struct snapshot_upstream *u = upstream_of(e);
-	json_key(o, STR("upstream"));
 	if (!u) {
 		json_null(o);
 		return;
@@ -433,6 +469,53 @@ static void put_upstream(struct json_out *o, const struct explained *e)
 	json_close(o, '}');
 }
 
+/* What each gets, in percent. */
+static void put_split(struct json_out *o, const struct explained *e)
+{
+	const struct split *s = e->route ? e->route->split : NULL;
+	json_key(o, STR("split"));
+	if (!s) {
+		json_null(o);
+		return;
+	}
+	json_open(o, '[');
+	for (size_t i = 0; i < s->shares->n; i++) {
+		const struct split_share *at = &s->shares->v[i];
+		json_open(o, '{');
+		json_key(o, STR("weight"));
+		json_uint(o, at->weight);
+		json_key(o, STR("percent"));
+		json_strf(o, "%.2f", 100.0 * (double)at->weight / (double)s->shares->total);
+		json_key(o, STR("upstream"));
+		put_upstream(o, &e->snap->upstreams[at->upstream]);
+		json_close(o, '}');
+	}
+	json_close(o, ']');
+}
+
+static void put_mirror(struct json_out *o, const struct explained *e)
+{
+	const struct route_mirror *m = e->route ? e->route->mirror : NULL;
+	json_key(o, STR("mirror"));
+	if (!m) {
+		json_null(o);
+		return;
+	}
+	json_open(o, '{');
+	put(o, "to", e->snap->upstreams[m->upstream].conf->name);
+	json_key(o, STR("percent"));
+	json_strf(o, "%.2f", m->share / 100.0);
+	json_close(o, '}');
+}
+
+static void put_upstreams(struct json_out *o, const struct explained *e)
+{
+	json_key(o, STR("upstream"));
+	put_upstream(o, upstream_of(e));
+	put_split(o, e);
+	put_mirror(o, e);
+}
+
 static void put_route(struct json_out *o, const struct explain_route *r)
 {
 	json_open(o, '{');
@@ -468,7 +551,7 @@ void explain_print_json(const struct explained *e)
 	json_key(&o, STR("open"));
 	json_bool(&o, e->is_open);
 	put_plugins(&o, e);
-	put_upstream(&o, e);
+	put_upstreams(&o, e);
 	json_key(&o, STR("status"));
 	if (e->route && e->route->upstream < 0)
 		json_uint(&o, e->route->conf->respond.status);

@@ -85,6 +85,9 @@ const sluice_option listener_options[] = {
 	SLUICE_OPTION(SLUICE_T_BLOCK, struct listener_conf, timeouts, .sub = timeout_options,
 		.sub_size = sizeof(struct listener_timeouts),
 		.flags = SLUICE_F_SUBOBJECT | SLUICE_F_NEW, .doc = "limits on waiting for clients"),
+	SLUICE_OPTION(SLUICE_T_BLOCK, struct listener_conf, defaults, .sub = route_defaults_options,
+		.sub_size = sizeof(struct route_defaults), .flags = SLUICE_F_SUBOBJECT,
+		.doc = "what holds for requests of this listener where their route says nothing"),
 	SLUICE_OPTION(SLUICE_T_SIZE, struct listener_conf, min_rate, .def = "0", .max = "1GiB",
 		.flags = SLUICE_F_NEW,
 		.doc = "least bytes a second, measured over five seconds, at which clients must "

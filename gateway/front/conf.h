@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/str.h"
+#include "route/limits.h"
 #include "tls/conf.h"
 
 enum front_protocol { FRONT_H2 = 1 << 0, FRONT_HTTP1 = 1 << 1 };
@@ -40,8 +41,9 @@ struct listener_conf {
 	uint64_t protocols;         /* enum front_protocol */
 	struct listener_timeouts timeouts;
 	struct listener_linger linger;
-	uint64_t min_rate;             /* bytes a second; 0: any */
-	uint64_t max_head, max_target; /* bytes */
+	struct route_defaults defaults; /* of its routes */
+	uint64_t min_rate;              /* bytes a second; 0: any */
+	uint64_t max_head, max_target;  /* bytes */
 	uint64_t max_fields;
 	uint64_t max_body;   /* bytes; 0: no bound */
 	uint64_t max_memory; /* bytes of one exchange, bodies in flight not counted */

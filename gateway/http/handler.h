@@ -95,8 +95,18 @@ struct client {
 	const struct conn_info *conn; /* borrowed: lives until finish() */
 	void *user;                   /* of the handler: the exchange */
 	uint64_t started_ns;          /* first byte of the head arrived */
+	/* Bounds on the body, which the codec sets as the listener has them, and the handler may
+	 * change: longest silence while it comes, and while the response is read; its bytes, 0: no
+	 * bound. The codec enforces them; a body whose length is said the handler refuses at once,
+	 * by client_body_is_too_large(). */
+	uint64_t silence_ns, max_body;
 	uint64_t bytes_in, bytes_out; /* of this request: heads and bodies, before TLS */
 };
+
+static inline bool client_body_is_too_large(const struct client *c)
+{
+	return c->max_body && c->head->body == BODY_LENGTH && c->head->body_length > c->max_body;
+}
 
 /* Which peers a listener believes about the client's address, and in which field. */
 enum client_ip_from { CLIENT_IP_X_FORWARDED_FOR, CLIENT_IP_FORWARDED };
@@ -224,7 +234,10 @@ struct origin_events {
 struct origin {
 	const struct origin_ops *ops;
 	const struct origin_events *events;
-	void *user;          /* the exchange */
+	void *user; /* the exchange */
+	/* Longest silence of the server before its response begins, and within it. The codec sets
+	 * both as the upstream has them; the exchange may change them before it gives the head. */
+	uint64_t begin_ns, idle_ns;
 	struct arena *arena; /* borrowed: of the exchange, for response heads */
 	bool sent;           /* at least one byte of the request went to the system */
 	bool answered;       /* at least one byte of the response arrived */

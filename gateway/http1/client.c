@@ -69,7 +69,7 @@ void http1_conn_await(struct http1_conn *c)
 {
 	c->out_mark = c->s.bytes_out;
 	if (conn_is_due(c))
-		stream_deadline(&c->s, c->conf.response_ns);
+		stream_deadline(&c->s, c->response == RESPONSE_HEAD ? c->o.begin_ns : c->o.idle_ns);
 	else
 		stream_no_deadline(&c->s);
 }
@@ -246,6 +246,7 @@ struct origin *http1_conn_begin(struct http1_conn *c, const struct origin_events
 	c->o.user = user;
 	c->o.arena = arena;
 	c->o.bytes_in = c->o.bytes_out = 0;
+	c->o.begin_ns = c->o.idle_ns = c->conf.response_ns;
 	c->o.detail = STR_NONE;
 	stream_no_deadline(&c->s);
 	return &c->o;

@@ -76,6 +76,8 @@ static struct http1_request *request_new(struct http1_server *c)
 	rq->c.head = &rq->head;
 	rq->c.conn = c->info;
 	rq->c.started_ns = c->head_began_ns;
+	rq->c.silence_ns = c->conf->body_ns;
+	rq->c.max_body = c->conf->max_body;
 	rq->server = c;
 	c->rq = rq;
 	server_set_state(c, SERVER_BUSY);
@@ -118,9 +120,6 @@ static void server_begin(struct http1_server *c, const char *bytes, size_t len)
 		buf_drain(&c->s->in, len);
 		err = http1_parse_request(&rq->head, head, len, &rq->c.arena, &lim);
 	}
-	if (!err && rq->head.body == BODY_LENGTH && c->conf->max_body &&
-		rq->head.body_length > c->conf->max_body)
-		err = ERR_BODY_TOO_LARGE;
 	if (err) {
 		server_refuse(c, rq, err);
 		return;
@@ -239,7 +238,7 @@ static int request_decode(struct http1_request *rq, struct buf *in)
 		if (rq->left == 0)
 			request_set_receive(rq, RECEIVE_WHOLE);
 	}
-	uint64_t max = rq->server->conf->max_body;
+	uint64_t max = rq->c.max_body;
 	return !err && max && rq->body_bytes > max ? ERR_BODY_TOO_LARGE : err;
 }
 

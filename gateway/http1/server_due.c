@@ -12,7 +12,7 @@
 static void server_watch_stall(struct http1_server *c)
 {
 	struct http1_request *rq = c->rq;
-	uint64_t wait = c->conf->body_ns;
+	uint64_t wait = rq->c.silence_ns;
 	if (unlikely(c->conf->pace.min_rate != 0))
 		wait = pace_window_ns(&rq->out, &c->conf->pace, worker_now(c->s->worker), wait);
 	rq->stall_mark = c->s->bytes_out;
@@ -31,7 +31,7 @@ static __attribute__((noinline)) void server_watch_pace(struct http1_server *c)
 	else if (!rq->in.since_ns)
 		pace_start(&rq->in, now, rq->body_bytes);
 	if (!held)
-		wait = pace_window_ns(&rq->in, rule, now, c->conf->body_ns);
+		wait = pace_window_ns(&rq->in, rule, now, rq->c.silence_ns);
 	wait = pace_request_ns(rule, rq->c.started_ns, now, wait);
 	if (wait == TIMER_NEVER)
 		stream_no_deadline(c->s);
@@ -51,7 +51,7 @@ void http1_server_watch(struct http1_server *c)
 	else if (rq->delivery == DELIVERY_HELD)
 		stream_no_deadline(c->s);
 	else
-		stream_deadline(c->s, c->conf->body_ns);
+		stream_deadline(c->s, rq->c.silence_ns);
 }
 
 void http1_server_watch_rate(struct http1_server *c)

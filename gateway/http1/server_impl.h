@@ -147,7 +147,7 @@ static inline void http1_server_watch_stall(struct http1_server *c)
 	if (unlikely(c->conf->pace.min_rate != 0))
 		http1_server_watch_rate(c);
 	else
-		stream_deadline(c->s, c->conf->body_ns);
+		stream_deadline(c->s, c->rq->c.silence_ns);
 }
 /* The deadline of a request in progress has passed. */
 void http1_server_on_due(struct http1_server *c);

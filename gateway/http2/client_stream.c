@@ -35,7 +35,9 @@ void client_stream_await(struct client_stream *r)
 			    : r->st.send == SEND_DONE || r->o.answered || r->st.full || r->call;
 	if (due && !r->st.held && r->st.receive < RECEIVE_END)
 		worker_timer(w, &r->st.timer,
-			r->call ? r->conn->conf.ping_ns : r->conn->conf.response_ns);
+			r->call                                 ? r->conn->conf.ping_ns
+				: r->st.receive == RECEIVE_BODY ? r->o.idle_ns
+								: r->o.begin_ns);
 	else
 		timer_stop(&r->st.timer);
 }
@@ -86,6 +88,7 @@ struct client_stream *client_stream_new(struct http2_conn *c, const struct origi
 	r->o.events = events;
 	r->o.user = user;
 	r->o.arena = arena;
+	r->o.begin_ns = r->o.idle_ns = c->conf.response_ns;
 	r->conn = c;
 	r->out_start = OUT_UNKNOWN;
 	r->left = LENGTH_UNKNOWN;

@@ -49,7 +49,7 @@ static uint64_t server_stream_wait_ns(struct server_stream *rq, uint64_t wait)
 void server_stream_watch(struct server_stream *rq)
 {
 	struct http2_server *c = rq->server;
-	uint64_t wait = c->conf->body_ns;
+	uint64_t wait = rq->c.silence_ns;
 	if (unlikely(pace_is_asked(&c->conf->pace)))
 		wait = server_stream_wait_ns(rq, wait);
 	worker_timer(c->l.stream->worker, &rq->st.timer, wait);
@@ -141,7 +141,7 @@ static bool server_stream_probe(struct server_stream *rq)
 	struct http2_server *c = rq->server;
 	if (!rq->head.call || !http2_stream_has_listener(&rq->st) || !server_is_open(c))
 		return false;
-	uint64_t left = http2_link_probe(&c->l, c->conf->body_ns, c->conf->body_ns);
+	uint64_t left = http2_link_probe(&c->l, rq->c.silence_ns, c->conf->body_ns);
 	if (left)
 		worker_timer(c->l.stream->worker, &rq->st.timer, left);
 	return left > 0;

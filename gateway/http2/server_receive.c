@@ -98,9 +98,6 @@ static void receive_head(struct http2_server *c, struct server_stream *rq, bool 
 		server_stream_refuse(rq);
 		return;
 	}
-	if (!err && h->body == BODY_LENGTH && c->conf->max_body &&
-		h->body_length > c->conf->max_body)
-		err = ERR_BODY_TOO_LARGE;
 	if (err && c->builder.malformed)
 		rq->st.error.code = NGHTTP2_PROTOCOL_ERROR; /* RFC 9113 8.1.1 */
 	rq->head_err = err;
@@ -288,8 +285,7 @@ static int on_data_chunk(nghttp2_session *h2, uint8_t flags, int32_t id, const u
 	buf_keep(&rq->st.in, (const char *)data, len);
 	if (rq->received > body_bound(rq)) /* RFC 9113 8.1.1 */
 		server_stream_fail(rq, http2_stream_error(ERR_BAD_FRAMING, NGHTTP2_PROTOCOL_ERROR));
-	else if (c->conf->max_body && rq->received > c->conf->max_body &&
-		rq->st.kind == KIND_MESSAGES)
+	else if (rq->st.owner == OWNER_TOLD && server_stream_is_too_large(rq))
 		server_stream_fail(rq, http2_stream_error(ERR_BODY_TOO_LARGE, NGHTTP2_NO_ERROR));
 	else
 		http2_stream_news(&rq->st, NEWS_BODY);

@@ -177,4 +177,12 @@ void server_note_no_memory(struct http2_server *c);
 /* The connection has carried as many requests as it may: tell the client to open another. */
 void server_retire(struct http2_server *c);
 
+/* Whether more has come than the exchange takes, of a body whose length was not said: another is
+ * refused by what its head says. */
+static inline bool server_stream_is_too_large(const struct server_stream *rq)
+{
+	return rq->c.max_body && rq->received > rq->c.max_body && rq->st.kind == KIND_MESSAGES &&
+		rq->head.body != BODY_LENGTH;
+}
+
 #endif

@@ -32,6 +32,8 @@ struct server_stream *server_stream_new(struct http2_server *c, int32_t id)
 	rq->c.head = &rq->head;
 	rq->c.conn = c->info;
 	rq->c.started_ns = server_now(c);
+	rq->c.silence_ns = c->conf->body_ns;
+	rq->c.max_body = c->conf->max_body;
 	rq->server = c;
 	rq->sent_at = SENT_AT_UNKNOWN;
 	rq->counted = true;
@@ -177,6 +179,9 @@ static void tell_head(struct server_stream *rq)
 		h->on_bad_request(h->ctx, &rq->c, rq->head_err);
 	else
 		h->on_request(h->ctx, &rq->c);
+	/* what came before the exchange knew how much may come */
+	if (http2_stream_has_listener(&rq->st) && server_stream_is_too_large(rq))
+		server_stream_fail(rq, http2_stream_error(ERR_BODY_TOO_LARGE, NGHTTP2_NO_ERROR));
 }
 
 static void tell_body(struct server_stream *rq)

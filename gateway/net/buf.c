@@ -255,6 +255,47 @@ void buf_lend(struct buf *b, struct loan *l, const char *p, size_t n)
 	}
 }
 
+/* A block that two queues read. */
+struct shared {
+	struct loan loan;
+	struct block *block; /* owned */
+};
+
+static void shared_over(struct loan *l)
+{
+	struct shared *s = container_of(l, struct shared, loan);
+	block_free(s->block);
+	free(s);
+}
+
+/* In the place of *at there is a block that is lent; it holds the bytes. */
+static struct block *block_share(struct block *at)
+{
+	struct shared *s = mem_new(struct shared);
+	s->loan.over = shared_over;
+	s->block = at;
+	struct block *lent = block_new_lent(&s->loan, at->data + at->off, at->end - at->off);
+	lent->next = at->next;
+	at->next = NULL;
+	return lent;
+}
+
+void buf_share(struct buf *copy, struct buf *src)
+{
+	struct block **at = &src->first;
+	src->last = NULL;
+	for (; *at; at = &(*at)->next) {
+		uint32_t n = (*at)->end - (*at)->off;
+		if (!(*at)->loan && n >= LEND_MIN)
+			*at = block_share(*at);
+		if ((*at)->loan && n >= LEND_MIN)
+			buf_lend(copy, (*at)->loan, (*at)->data + (*at)->off, n);
+		else
+			buf_append(copy, (*at)->data + (*at)->off, n);
+		src->last = *at;
+	}
+}
+
 void buf_settle(struct buf *b)
 {
 	struct block *at = b->first;

@@ -120,6 +120,9 @@ static inline void loan_unref(struct loan *l)
 /* Add n bytes at p to the queue without copying them. They must stay as they are until l is over;
  * l gets a reference for each block. */
 void buf_lend(struct buf *b, struct loan *l, const char *p, size_t n);
+/* Add what src has to copy, which shares the bytes with it: small blocks are copied, the memory of
+ * others is freed when neither needs it. src has the same bytes as before. */
+void buf_share(struct buf *copy, struct buf *src);
 /* buf_append() for bytes that may wait for long, one queue for each of many requests: a few bytes
  * in an empty queue take a small block. */
 void buf_keep(struct buf *b, const char *p, size_t n);

@@ -29,6 +29,7 @@ enum worker_part {
 	PART_POLICY,
 	PART_TICKET,
 	PART_BACKGROUND,
+	PART_MIRROR,
 	PART_COUNT
 };
 

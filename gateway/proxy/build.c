@@ -53,6 +53,7 @@ static void build_seal(struct snapshot *s)
 		s->routes[i].requests =
 			series_find(FAMILY_ROUTE_REQUESTS, s->routes[i].name, STR(""));
 		s->routes[i].time = series_find(FAMILY_ROUTE_TIME, s->routes[i].name, STR(""));
+		build_mirror_counts(&s->routes[i]);
 	}
 	for (size_t i = 0; i < s->n_upstreams; i++) {
 		sluice_str name = s->upstreams[i].conf->name;

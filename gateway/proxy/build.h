@@ -133,6 +133,10 @@ void build_check_balancer_facts(struct build *b, const struct route *r);
 void build_check_answer_fact(struct build *b, const struct route *r, const struct node *at,
 	const sluice_expr *e);
 
+/* The same for a stated fact of the route's split, conf. Whether plugins of the route state it. */
+bool build_check_split_fact(struct build *b, const struct route *r, const void *conf,
+	const sluice_expr *e);
+
 /* The conditions of match.facts, for the router. */
 void build_match_facts(struct build *b, const struct route *r, struct route_spec *spec);
 
@@ -144,6 +148,18 @@ void build_upstream_rules(struct build *b, struct snapshot_upstream *u);
 void build_route_rules(struct build *b, struct route *r);
 /* What is no mistake in them, and hardly meant. */
 void build_warn_rules(struct build *b);
+/* build_limits.c: of the listeners' defaults; and what a route bounds. */
+void build_defaults(struct build *b);
+void build_limits(struct build *b, struct route *r);
+/* timeouts.try of the route, or the shortest of the defaults of its listeners; 0: none says. */
+uint64_t build_try_ms(struct build *b, const struct route *r);
+
+/* build_split.c: the first of its upstreams; -1: there is none, which is reported. */
+int build_split(struct build *b, struct route *r);
+
+/* build_mirror.c; its counters when the configuration is without mistakes */
+void build_mirror(struct build *b, struct route *r);
+void build_mirror_counts(struct route *r);
 
 /* build_respond.c: the route's own answer. */
 void build_respond(struct build *b, struct route *r);

@@ -6,6 +6,7 @@
 
 #include "policy/expr.h"
 #include "proxy/match_fact.h"
+#include "proxy/split.h"
 
 /* ---- what is stated ------------------------------------------------------------------------ */
 
@@ -257,18 +258,17 @@ void build_check_listener_facts(struct build *b, const struct snapshot_listener 
 	}
 }
 
-void build_check_balancer_facts(struct build *b, const struct route *r)
+static void check_balancer_facts(struct build *b, const struct route *r,
+	const struct snapshot_upstream *u)
 {
-	const struct snapshot_upstream *u = r->upstream < 0 ? NULL
-							    : &b->snap->upstreams[r->upstream];
-	if (u && u->hash_by) {
+	if (u->hash_by) {
 		const struct reader it = { .b = b,
 			.at = node_mark(bind_option(&b->bind, &u->conf->hash, "by")),
 			.fact = u->hash_by->text,
 			.before = true };
 		check_fact(&it, r, r->chain.n);
 	}
-	if (!u || !u->balancer)
+	if (!u->balancer)
 		return;
 	const sluice_instance *inst = u->balancer->inst;
 	struct mark at = node_mark(bind_option(&b->bind, &u->conf->balance, "plugin"));
@@ -276,6 +276,27 @@ void build_check_balancer_facts(struct build *b, const struct route *r)
 		struct reader it = reader_of(b, &at, inst, f);
 		check_fact(&it, r, r->chain.n);
 	}
+}
+
+void build_check_balancer_facts(struct build *b, const struct route *r)
+{
+	int at;
+	for (size_t i = 0; (at = split_upstream(r, i)) >= 0; i++) {
+		const struct snapshot_upstream *u = &b->snap->upstreams[at];
+		if (u->balancer || u->hash_by)
+			check_balancer_facts(b, r, &b->snap->upstreams[at]);
+	}
+}
+
+bool build_check_split_fact(struct build *b, const struct route *r, const void *conf,
+	const sluice_expr *e)
+{
+	const struct reader it = { .b = b,
+		.at = node_mark(bind_option(&b->bind, conf, "by")),
+		.fact = e->text,
+		.before = true };
+	check_fact(&it, r, r->chain.n);
+	return chain_states(&r->chain, r->chain.n, e->text);
 }
 
 void build_check_answer_fact(struct build *b, const struct route *r, const struct node *node,

@@ -24,10 +24,11 @@ static struct retry_source source_of_route(struct build *b, const struct route *
 		s.retry = &c->retry;
 	if (bind_given(&b->bind, c, "hedge"))
 		s.hedge = &c->hedge;
-	if (c->timeouts.try) {
-		s.try_ms = c->timeouts.try;
+	uint64_t try_ms = build_try_ms(b, r);
+	if (try_ms)
+		s.try_ms = try_ms;
+	if (c->timeouts.try)
 		s.timeouts = &c->timeouts;
-	}
 	return s;
 }
 
@@ -37,7 +38,7 @@ static bool route_has_rules(struct build *b, const struct route *r)
 	const struct route_conf *c = r->conf;
 	return r->upstream >= 0 &&
 		(bind_given(&b->bind, c, "retry") || bind_given(&b->bind, c, "hedge") ||
-			c->timeouts.try);
+			build_try_ms(b, r));
 }
 
 void build_upstream_rules(struct build *b, struct snapshot_upstream *u)

@@ -10,11 +10,20 @@ static sluice_str build_listener_name(struct build *b, size_t i)
 static void build_target(struct build *b, struct route *r)
 {
 	const struct route_conf *c = r->conf;
-	bool responds = bind_given(&b->bind, c, "respond");
+	bool responds = bind_given(&b->bind, c, "respond"),
+	     splits = bind_given(&b->bind, c, "split");
 	r->upstream = -1;
-	if (responds == (c->upstream.len > 0)) {
-		(void)bind_error(&b->bind, c, responds ? "respond" : NULL,
-			"a route needs an `upstream` or a `respond`, and not both");
+	if (responds + splits + (c->upstream.len > 0) != 1) {
+		(void)bind_error(&b->bind, c,
+			responds         ? "respond"
+				: splits ? "split"
+					 : NULL,
+			"a route needs an `upstream`, a `split` or a `respond`, and only one of "
+			"them");
+		return;
+	}
+	if (splits) {
+		r->upstream = build_split(b, r);
 		return;
 	}
 	if (responds) {
@@ -114,6 +123,8 @@ void build_routes(struct build *b)
 	struct route_spec *specs = arena_zalloc(&b->bind.records, n * sizeof(*specs) + 1);
 	s->routes = arena_zalloc(&s->arena, n * sizeof(*s->routes) + 1);
 	s->n_routes = n;
+	s->upgrade_told = arena_zalloc(&s->arena, n * sizeof(*s->upgrade_told) + 1);
+	build_defaults(b);
 	for (size_t i = 0; i < n; i++) {
 		struct route *r = &s->routes[i];
 		struct build_links links;
@@ -122,10 +133,13 @@ void build_routes(struct build *b)
 			v[i].match.listener.n = 0; /* an empty text stands for none */
 		r->name = v[i].name;
 		r->index = (unsigned)i;
+		r->at = node_mark(bind_node(&b->bind, r->conf));
 		if (build_chain(b, r->name, v[i].plugins, &r->chain, &links))
 			build_check_facts(b, r, &links);
 		build_target(b, r);
 		build_route_rules(b, r);
+		build_limits(b, r);
+		build_mirror(b, r);
 		build_check_balancer_facts(b, r);
 		build_trailers(b, &v[i]);
 		build_spec(b, r, &specs[i]);

@@ -7,6 +7,8 @@
 
 #include "policy/conn.h"
 #include "proxy/build.h"
+#include "proxy/mirror.h"
+#include "proxy/split.h"
 #include "route/reach.h"
 #include "store/store.h"
 
@@ -15,8 +17,14 @@
 static bool upstream_is_used(const struct snapshot *s, size_t index)
 {
 	for (size_t i = 0; i < s->n_routes; i++) {
-		if (s->routes[i].upstream == (int)index)
+		const struct route *r = &s->routes[i];
+		int at;
+		if (r->mirror && r->mirror->upstream == (int)index)
 			return true;
+		for (size_t k = 0; (at = split_upstream(r, k)) >= 0; k++) {
+			if (at == (int)index)
+				return true;
+		}
 	}
 	for (size_t i = 0; i < s->n_instances; i++) {
 		const sluice_instance *inst = s->instances[i];

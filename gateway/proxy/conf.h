@@ -55,9 +55,23 @@ struct grpc_conf {
 	uint64_t idle;        /* longest silence of both sides */
 };
 
-/* milliseconds, 0: those of the upstream */
-struct route_timeouts {
-	uint64_t try;
+/* An upstream of several. */
+struct split_to_conf {
+	sluice_str name;
+	uint64_t weight;
+};
+
+struct split_conf {
+	sluice_strs by;   /* facts */
+	sluice_blocks to; /* struct split_to_conf */
+};
+
+struct mirror_conf {
+	sluice_str to;
+	uint64_t share;    /* hundredths of a percent */
+	uint64_t max_body; /* bytes */
+	uint64_t timeout;  /* ms */
+	uint64_t max_copies;
 };
 
 struct route_conf {
@@ -67,11 +81,14 @@ struct route_conf {
 	sluice_strs upgrade;          /* protocols a client may change to */
 	sluice_strs request_trailers; /* names that pass */
 	const struct node *plugins;   /* a list of names and inline instances; NULL: none */
+	struct split_conf split;
+	struct mirror_conf mirror;
 	struct respond_conf respond;
 	struct grpc_conf grpc;
 	struct route_timeouts timeouts;
 	struct retry_conf retry; /* where it is given: bind_given() */
 	struct hedge_conf hedge; /* likewise */
+	uint64_t max_body;
 };
 
 struct problems_conf {
@@ -111,6 +128,10 @@ struct gateway_conf {
 extern const sluice_option gateway_options[];
 /* of a member of `routes`: conf_route.c */
 extern const sluice_option route_options[];
+/* of a route's split: conf_split.c */
+extern const sluice_option split_options[];
+/* of a route's mirror: conf_mirror.c */
+extern const sluice_option mirror_options[];
 /* of any-of, and of all-of */
 extern const sluice_option any_of_options[], all_of_options[];
 

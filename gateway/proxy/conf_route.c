@@ -26,13 +26,6 @@ static const sluice_option grpc_options[] = {
 	SLUICE_OPTIONS_END,
 };
 
-static const sluice_option timeout_options[] = {
-	SLUICE_OPTION(SLUICE_T_DURATION, struct route_timeouts, try, .def = "0s", .max = "1d",
-		.doc = "in place of the upstream's timeouts.try: longest time from a whole request "
-		       "to the head of the response of one server; 0s: as the upstream says"),
-	SLUICE_OPTIONS_END,
-};
-
 const sluice_option route_options[] = {
 	SLUICE_OPTION(SLUICE_T_STR, struct route_conf, name, .flags = SLUICE_F_REQUIRED, .min = "1",
 		.max = "128", .doc = "name of the route in logs and metrics"),
@@ -55,15 +48,23 @@ const sluice_option route_options[] = {
 		       "gRPC calls"),
 	SLUICE_OPTION(SLUICE_T_STR, struct route_conf, upstream,
 		.doc = "name of the upstream that answers"),
+	SLUICE_OPTION(SLUICE_T_BLOCK, struct route_conf, split, .sub = split_options,
+		.sub_size = sizeof(struct split_conf),
+		.doc = "several upstreams, each of which gets a share of the requests, in place of "
+		       "`upstream`"),
+	SLUICE_OPTION(SLUICE_T_BLOCK, struct route_conf, mirror, .sub = mirror_options,
+		.sub_size = sizeof(struct mirror_conf),
+		.doc = "another upstream that gets copies of the requests"),
 	SLUICE_OPTION(SLUICE_T_BLOCK, struct route_conf, respond, .sub = respond_options,
 		.sub_size = sizeof(struct respond_conf),
 		.doc = "the answer of the gateway, without an upstream"),
+	SLUICE_OPTION(SLUICE_T_BLOCK, struct route_conf, timeouts, .sub = route_timeout_options,
+		.sub_size = sizeof(struct route_timeouts), .flags = SLUICE_F_SUBOBJECT,
+		.doc = "limits on waiting, in place of those of the upstream and the listener"),
+	SLUICE_OPTION(SLUICE_T_SIZE, struct route_conf, max_body, .doc = ROUTE_MAX_BODY_TEXT),
 	SLUICE_OPTION(SLUICE_T_BLOCK, struct route_conf, grpc, .sub = grpc_options,
 		.sub_size = sizeof(struct grpc_conf), .flags = SLUICE_F_SUBOBJECT,
 		.doc = "limits for the requests that are gRPC calls"),
-	SLUICE_OPTION(SLUICE_T_BLOCK, struct route_conf, timeouts, .sub = timeout_options,
-		.sub_size = sizeof(struct route_timeouts), .flags = SLUICE_F_SUBOBJECT,
-		.doc = "limits on waiting, in place of those of the upstream"),
 	SLUICE_OPTION(SLUICE_T_BLOCK, struct route_conf, retry, .sub = retry_options,
 		.sub_size = sizeof(struct retry_conf),
 		.doc = "when another server is asked, and how often; in place of the upstream's "

@@ -12,13 +12,13 @@
 #include "proxy/forwarded_fields.h"
 #include "proxy/grpc.h"
 #include "proxy/handshake.h"
-#include "proxy/options.h"
 #include "proxy/respond.h"
+#include "proxy/routing.h"
+#include "proxy/split.h"
 #include "proxy/staged.h"
 #include "proxy/tunnel.h"
 
 static void exchange_run_response(struct exchange *x);
-static void exchange_after_listener_hooks(struct exchange *x, enum run_result r);
 
 /* ---- sending the response ------------------------------------------------------------------ */
 
@@ -149,7 +149,7 @@ static void exchange_answer_or_refuse(struct exchange *x, struct response_head *
 static void exchange_break_off(struct exchange *x, int err)
 {
 	exchange_set_reason(x, err);
-	if (x->grpc && (x->to_client.trailers = grpc_farewell(x, err))) {
+	if (x->is_call && (x->to_client.trailers = grpc_farewell(x, err))) {
 		x->to_client.passed = true;
 		exchange_finish_response(x);
 		return;
@@ -299,13 +299,15 @@ static void exchange_run_response(struct exchange *x)
 static void exchange_go_on(struct exchange *x)
 {
 	int err = 0;
+	if (unlikely(x->route->split) && !x->px.upstream_name.len)
+		split_choose(x); /* by what plugins found out */
 	/* a plugin may have made a gRPC call of it */
-	if (unlikely(x->px.te_trailers) && !x->grpc) {
+	if (unlikely(x->px.te_trailers) && !x->is_call) {
 		grpc_begin(x);
-		err = x->grpc ? grpc_start(x) : 0;
+		err = x->is_call ? grpc_start(x) : 0;
 	}
-	if (unlikely(x->grpc && x->px.upstream != x->route->upstream))
-		grpc_aim(x);
+	if (unlikely(x->is_call && x->px.upstream != x->route->upstream) && !err)
+		err = grpc_aim(x);
 	if (x->px.arena->failed)
 		err = ERR_NO_MEMORY;
 	if (likely(!err) && x->px.upstream < 0) {
@@ -346,6 +348,8 @@ static void exchange_after_request_hooks(struct exchange *x, enum run_result r)
 		exchange_answer_or_refuse(x, respond_plugin(x));
 	else if (r == RUN_FAIL)
 		exchange_refuse_failed(x);
+	else if (unlikely(!x->route))
+		routing_behind(x); /* these were the listener's */
 	else if (unlikely(x->px.stages[SLUICE_REQUEST]))
 		exchange_stage_request(x);
 	else
@@ -387,7 +391,14 @@ static void exchange_on_through(struct lane *l)
 		exchange_finish_response(x);
 }
 
+static void exchange_on_options(struct exchange *x)
+{
+	exchange_answer_or_refuse(x, respond_options(x));
+}
+
 static const struct exchange_events walk_events = {
+	.on_request_hooks = exchange_after_request_hooks,
+	.on_options = exchange_on_options,
 	.on_response = exchange_run_response,
 	.on_failed = exchange_on_failed,
 	.on_gathered = exchange_on_gathered,
@@ -399,14 +410,12 @@ static const struct exchange_events walk_events = {
 static void exchange_on_resumed(sluice_exchange *px, enum run_result r)
 {
 	struct exchange *x = exchange_of_plugins(px);
-	if (x->state == EXCHANGE_REQUEST_HOOKS)
+	if (x->state == EXCHANGE_REQUEST_HOOKS || x->state == EXCHANGE_LISTENER_HOOKS)
 		exchange_after_request_hooks(x, r);
 	else if (x->state == EXCHANGE_REQUEST_BODY)
 		staged_resumed(&x->to_upstream, r);
 	else if (x->state == EXCHANGE_RESPONSE_BODY)
 		staged_resumed(&x->to_client, r);
-	else if (x->state == EXCHANGE_LISTENER_HOOKS)
-		exchange_after_listener_hooks(x, r);
 	else
 		exchange_after_response_hooks(x, r);
 }
@@ -504,137 +513,6 @@ static struct exchange *exchange_new(struct proxy *p, struct client *c)
 	return x;
 }
 
-/* For plugins and expressions: path:NAME. */
-static void exchange_keep_captures(struct exchange *x, const struct path_captures *found)
-{
-	struct path_captures *c = arena_alloc(x->px.arena, sizeof(*c));
-	if (c)
-		*c = *found;
-	x->px.captures = c;
-}
-
-/* The gateway's own answer to an OPTIONS: which methods there are. */
-static void exchange_answer_options(struct exchange *x, const struct route_asked *asked)
-{
-	int err = options_allow(x->view->snap->router, asked, x->px.arena, &x->allow);
-	if (err)
-		exchange_refuse(x, err);
-	else
-		exchange_answer_or_refuse(x, respond_options(x));
-}
-
-/* Its route is in x->route. False: there is none, or none that may take it, and that is answered.
- */
-static bool exchange_choose_route(struct exchange *x)
-{
-	struct request_head *h = x->px.request;
-	struct route_result res;
-	const struct route_asked asked = { h, x->px.client->conn->listener->name, x->px.client_ip,
-		x };
-	const struct route_rule *rule = route_find(x->view->snap->router, &asked, &res);
-	if (unlikely(h->method == METHOD_OPTIONS)) {
-		if (options_is_ours(h, &res)) {
-			exchange_answer_options(x, &asked);
-			return false;
-		}
-		if (options_count_down(h, x->px.arena)) {
-			exchange_refuse(x, ERR_NO_MEMORY);
-			return false;
-		}
-	}
-	if (!rule) {
-		if (res.err == ERR_PATTERN_LIMIT && x->px.arena->failed)
-			res.err = ERR_NO_MEMORY; /* for a fact */
-		if (res.err == ERR_METHOD_NOT_ALLOWED)
-			x->allow = route_allow(x->view->snap->router, &res, x->px.arena);
-		exchange_refuse(x, res.err);
-		return false;
-	}
-	x->route = rule->data;
-	x->px.route_name = x->route->name;
-	x->px.upstream = x->route->upstream;
-	if (x->route->upstream >= 0)
-		x->px.upstream_name = x->view->snap->upstreams[x->route->upstream].conf->name;
-	if (res.captures.n)
-		exchange_keep_captures(x, &res.captures);
-	int err = x->grpc ? grpc_start(x) : 0;
-	/* there is no other answer to it, RFC 9220 3 */
-	if (h->upgrade_only && !handshake_is_allowed(x))
-		err = ERR_UPGRADE_REFUSED;
-	if (err) {
-		exchange_refuse(x, err);
-		return false;
-	}
-	exchange_set_state(x, EXCHANGE_REQUEST_HOOKS);
-	return true;
-}
-
-static void exchange_route(struct exchange *x)
-{
-	if (exchange_choose_route(x))
-		exchange_after_request_hooks(x, run_request(&x->px, &x->route->chain));
-}
-
-/* ---- the listener's plugins, which run before there is a route ----------------------------- */
-
-/* What a plugin has set of the target is in the request's head; its upstream replaces the route's.
- */
-static void exchange_route_behind(struct exchange *x)
-{
-	int32_t upstream = x->px.upstream;
-	sluice_str upstream_name = x->px.upstream_name;
-	x->px.upstream_name = STR_NONE; /* of a request without a route it is no upstream */
-	if (x->px.arena->failed) {      /* what a plugin stated may be missing */
-		exchange_refuse(x, ERR_NO_MEMORY);
-		return;
-	}
-	if (!exchange_choose_route(x))
-		return;
-	if (x->px.stages[SLUICE_REQUEST]) /* a plugin has waited for them, before there was a route
-					   */
-		(void)fields_request_trailers(x, &x->px.stages[SLUICE_REQUEST]->trailers);
-	if (upstream_name.len) {
-		x->px.upstream = upstream;
-		x->px.upstream_name = upstream_name;
-	}
-	if (run_append(&x->px, &x->route->chain))
-		exchange_after_request_hooks(x, run_request_rest(&x->px));
-	else
-		exchange_refuse(x, ERR_NO_MEMORY);
-}
-
-static void exchange_after_listener_hooks(struct exchange *x, enum run_result r)
-{
-	if (r == RUN_WAIT) {
-		if (unlikely(x->px.waits_for_body))
-			exchange_stage_request(x);
-		return;
-	}
-	if (r == RUN_REPLY)
-		exchange_answer_or_refuse(x, respond_plugin(x));
-	else if (r == RUN_FAIL)
-		exchange_refuse_failed(x);
-	else
-		exchange_route_behind(x);
-}
-
-/* Some listener has plugins. A connection may be older than the configuration: where the listener
- * that it came by is gone, nothing says which plugins have to judge its requests, and they are
- * refused in a way that makes clients open another one. */
-static void exchange_begin_at_listener(struct exchange *x)
-{
-	const struct snapshot_listener *l =
-		snapshot_listener_of(x->view->snap, x->px.client->conn->listener);
-	if (!l) {
-		exchange_refuse(x, ERR_MISDIRECTED);
-	} else if (l->chain.n == 0) {
-		exchange_route(x);
-	} else {
-		exchange_set_state(x, EXCHANGE_LISTENER_HOOKS);
-		exchange_after_listener_hooks(x, run_request(&x->px, &l->chain));
-	}
-}
-
 void exchange_on_request(void *ctx, struct client *c)
 {
 	struct exchange *x = exchange_new(ctx, c);
@@ -645,10 +523,8 @@ void exchange_on_request(void *ctx, struct client *c)
 		exchange_refuse(x, ERR_METHOD_NOT_SUPPORTED);
 	else if (unlikely(!conn_takes(c->conn, h->host)))
 		exchange_refuse(x, ERR_MISDIRECTED);
-	else if (unlikely(x->view->snap->listeners_have_plugins))
-		exchange_begin_at_listener(x);
 	else
-		exchange_route(x);
+		routing_start(x);
 }
 
 void exchange_on_bad_request(void *ctx, struct client *c, int err)

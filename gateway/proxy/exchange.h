@@ -9,6 +9,7 @@
  *
  * The files, each below those before it (none calls upward but through exchange_events):
  *   exchange         the walk: what comes after what
+ *   routing          its beginning: the listener's plugins, and the route
  *   respond          the answers that Sluice makes itself
  *   forward          the upstream's side
  *   staged, tunnel   the ways of bodies through plugins, and after a 101
@@ -36,7 +37,9 @@ enum exchange_state {
 	EXCHANGE_STATES,
 };
 
+struct deadline;
 struct exchange;
+struct mirror;
 
 /* One for each worker: what its exchanges have in common. ctx of the handler. */
 struct proxy {
@@ -59,6 +62,10 @@ struct proxy {
 /* What the parts of an exchange tell the walk: exchange.c implements it. After each of them x is
  * valid, and may have ended. */
 struct exchange_events {
+	/* Request hooks, of the listener's plugins or the route's, have decided r, or wait. */
+	void (*on_request_hooks)(struct exchange *x, enum run_result r);
+	/* An OPTIONS that the gateway answers: x->allow has the methods. */
+	void (*on_options)(struct exchange *x);
 	/* The upstream's head is in px.response. */
 	void (*on_response)(struct exchange *x);
 	/* It cannot go on (enum err): the client gets an answer where there is time for one, else
@@ -98,8 +105,12 @@ struct exchange {
 	struct tunnel *tunnel; /* in the arena; NULL: none */
 	/* borrowed: where it counts among its client's requests; NULL: nowhere */
 	struct count_client *counted;
-	struct grpc_call *grpc; /* in the arena; NULL: no gRPC call */
-	struct retry *retry;    /* in the arena; NULL: no rules say how it is tried again */
+	struct retry *retry; /* in the arena; NULL: no rules say how it is tried again */
+	/* in the arena: what bounds its time; NULL: nothing does */
+	struct deadline *deadline;
+	struct mirror *mirror; /* owned: its copy, until that is sent; NULL: none */
+	/* borrowed: of its route; NULL: those of its upstream and listener hold */
+	const struct route_limits *limits;
 	/* of the failure, for the log: which line, field or byte of the response was refused */
 	sluice_str detail;
 	const char *code;         /* reason of a refusal or failure; NULL: none */
@@ -108,9 +119,11 @@ struct exchange {
 	uint16_t upstream_status; /* of the upstream's final head, 0: none came */
 	uint8_t state;            /* enum exchange_state; exchange_set_state() alone sets it */
 	uint8_t upstream_version; /* the version it came in: 10, 11, 20; 0: none came */
+	bool is_call;             /* of gRPC */
 	bool own_answer;          /* the response is Sluice's, not the upstream's */
 	bool gone;                /* no more events from the client */
 	bool sticks;              /* its client stays with a server: proxy/affinity.h */
+	bool tells_detail;        /* also where nothing failed */
 	/* the turn in which it came to its state, in units of 2^20 ns */
 	uint32_t since;
 	uint64_t sent_ns; /* the request went to the server asked last */

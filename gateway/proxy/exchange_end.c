@@ -7,9 +7,11 @@
 #include "base/cidr.h"
 #include "base/log.h"
 #include "proxy/admit.h"
+#include "proxy/deadline.h"
 #include "proxy/exchange.h"
 #include "proxy/grpc.h"
 #include "proxy/hedge.h"
+#include "proxy/mirror.h"
 #include "proxy/tunnel.h"
 
 /* ---- the end ------------------------------------------------------------------------------- */
@@ -76,8 +78,10 @@ void exchange_end(struct exchange *x, int err)
 	exchange_leave_server(x, 0);
 	if (unlikely(x->tunnel))
 		tunnel_fini(x->tunnel);
-	if (unlikely(x->grpc))
-		grpc_fini(x->grpc);
+	if (unlikely(x->mirror))
+		mirror_drop(x);
+	if (unlikely(x->deadline))
+		deadline_fini(x->deadline);
 	worker_at_turn_end(x->px.worker, &x->end);
 }
 

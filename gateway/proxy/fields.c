@@ -133,7 +133,10 @@ int fields_for_upstream(struct exchange *x)
 	const sluice_str id = x->px.request_id;
 
 	/* what the route does not let through is not asked for either (RFC 9110 7.8) */
-	h->upgrade = handshake_is_allowed(x);
+	if (unlikely(h->upgrade) && !handshake_is_allowed(x)) {
+		h->upgrade = false;
+		handshake_tell_refused(x);
+	}
 	bool id_stays = fields_drop_ours(x, &h->fields);
 	size_t size = 64 + id.len + forwarded_size(x);
 	char *room = arena_alloc(x->px.arena, size);
@@ -171,7 +174,7 @@ static bool trailer_passes(const struct exchange *x, const struct field *f)
 	if ((f->flags & (FIELD_DROP | FIELD_EDGE | FIELD_TWIN)) || edit_has(&x->px, field_name(f)))
 		return false;
 	/* without a route they are kept until there is one */
-	return x->grpc || !x->route ||
+	return x->is_call || !x->route ||
 		trailer_is_listed(x->route->conf->request_trailers, field_name(f));
 }
 

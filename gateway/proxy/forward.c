@@ -17,6 +17,8 @@
 #include "proxy/forwarded_fields.h"
 #include "proxy/handshake.h"
 #include "proxy/hedge.h"
+#include "proxy/limits.h"
+#include "proxy/mirror.h"
 #include "proxy/staged.h"
 
 static must_use int forward_open(struct exchange *x);
@@ -290,6 +292,13 @@ static must_use int forward_ready(struct exchange *x)
 		exchange_leave_upstream(x, 0); /* it is not the server's fault */
 		return ERR_PLUGIN_FAILED;
 	}
+	if (unlikely(x->limits || x->deadline)) {
+		int late = limits_aim(x);
+		if (late) {
+			exchange_leave_upstream(x, late);
+			return late;
+		}
+	}
 	x->sent_ns = clock_ns();
 	if (unlikely(x->px.timeline))
 		forward_note_server(x);
@@ -330,6 +339,9 @@ static void forward_on_open_fail(struct upstream_call *call, int err)
 static int forward_open(struct exchange *x)
 {
 	struct upstream *u = x->view->upstreams[x->px.upstream];
+	int late = limits_late(x);
+	if (unlikely(late))
+		return late;
 	int r = upstream_open(&x->call, u, &forward_origin_events, x, x->px.arena);
 	if (r < 0)
 		return forward_not_opened(x, r);
@@ -363,6 +375,8 @@ int forward_start(struct exchange *x)
 		return ERR_NO_MEMORY;
 	if (x->px.request->upgrade && !handshake_is_well_asked(x))
 		return ERR_BAD_FIELD;
+	if (unlikely(x->route->mirror))
+		mirror_begin(x);
 	exchange_set_state(x, EXCHANGE_CONNECT);
 	return forward_open(x);
 }

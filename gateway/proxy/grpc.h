@@ -9,24 +9,13 @@
 #include "http/grpc.h"
 #include "proxy/exchange.h"
 
-struct grpc_call {
-	struct exchange *x;
-	struct timer timer;
-	uint64_t deadline_ns; /* TIMER_NEVER: none */
-	uint64_t idle_ns;     /* longest silence of both sides; TIMER_NEVER: not looked at here */
-	uint64_t seen;        /* bytes that had gone through at the last look */
-	bool quiet;           /* there was nothing new at the last look */
-};
-
 /* At the exchange's beginning: is it a call? */
 void grpc_begin(struct exchange *x);
 /* A call that has its route: its deadline begins. 0, or what is wrong with it (enum err). */
 must_use int grpc_start(struct exchange *x);
 /* What its upstream speaks decides how its silence is watched: again when a plugin set another one.
- */
-void grpc_aim(struct exchange *x);
-/* At the end of its exchange. */
-void grpc_fini(struct grpc_call *g);
+ * ERR_NO_MEMORY. */
+must_use int grpc_aim(struct exchange *x);
 
 /* Make h, of a call's answer of our own, say what HTTP would say by status. ERR_NO_MEMORY. */
 must_use int grpc_refuse(struct exchange *x, struct response_head *h, int status, sluice_str code,

@@ -6,6 +6,7 @@
 #include "policy/producer.h"
 #include "proxy/exchange.h"
 #include "proxy/fields.h"
+#include "proxy/mirror.h"
 #include "proxy/retry.h"
 
 static const char *const held[] = { "request held:", "response held:" };
@@ -72,6 +73,8 @@ static inline bool lane_give(struct lane *l, struct buf *data)
 	if (unlikely(x->retry))
 		lane_keep(l, data);
 	l->begun |= data->len > 0;
+	if (unlikely(x->mirror))
+		mirror_take(x, data);
 	return x->origin->ops->body(x->origin, data);
 }
 
@@ -85,9 +88,11 @@ void lane_pass_end(struct lane *l, const struct fields *trailers)
 	struct origin *o = l->x->origin;
 	l->passed = true;
 	l->trailers = trailers;
-	if (l->side == SLUICE_REQUEST)
+	if (l->side == SLUICE_REQUEST) {
+		if (unlikely(l->x->mirror))
+			mirror_send(l->x);
 		o->ops->end(o, trailers);
-	else
+	} else
 		l->x->events->on_through(l);
 }
 
@@ -169,12 +174,18 @@ static void lane_connect_direct(struct lane *l)
 static bool lane_put_kept(struct lane *l)
 {
 	struct origin *o = l->x->origin;
-	return l->begun ? o->ops->body(o, &l->x->kept) : lane_give(l, &l->x->kept);
+	if (!l->begun)
+		return lane_give(l, &l->x->kept);
+	if (unlikely(l->x->mirror))
+		mirror_take(l->x, &l->x->kept);
+	return o->ops->body(o, &l->x->kept);
 }
 
 void lane_connect(struct lane *l)
 {
 	l->passed = false; /* another server may have had it */
+	if (unlikely(l->x->mirror))
+		mirror_restart(l->x);
 	if (l->x->kept.len && lane_put_kept(l))
 		lane_hold(l, HOLD_FULL);
 	if (unlikely(l->way))

@@ -104,9 +104,9 @@ static sluice_str respond_problem(struct exchange *x, int status, const char *co
 static struct response_head *respond_refusal(struct exchange *x, int status, const char *code,
 	sluice_str title, sluice_str detail)
 {
-	if (x->px.te_trailers && !x->grpc) /* a plugin may have made a call of it */
+	if (x->px.te_trailers && !x->is_call) /* a plugin may have made a call of it */
 		grpc_begin(x);
-	if (x->grpc) {
+	if (x->is_call) {
 		struct response_head *h = respond_text(x, 200, STR("application/grpc"), STR_NONE);
 		return h &&
 				grpc_refuse(x, h, status, str_of(code),

@@ -107,7 +107,7 @@ static bool retry_is_put_off(const struct retry *r, const struct response_head *
 
 static const char *retry_unwanted_code(const struct retry *r, const struct response_head *h)
 {
-	const struct field *f = r->rules->codes && r->x->grpc
+	const struct field *f = r->rules->codes && r->x->is_call
 		? fields_find_name(&h->fields, STR("grpc-status"))
 		: NULL;
 	int code = f ? grpc_status_parse(field_value(f)) : -1;

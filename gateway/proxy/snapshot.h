@@ -21,6 +21,8 @@
 struct choose;
 struct consumers;
 struct discovered;
+struct route_mirror;
+struct split;
 struct tls_client;
 struct tls_server;
 struct tls_tickets;
@@ -34,17 +36,33 @@ struct route_answer {
 	sluice_str body_text;
 };
 
+/* What a route bounds: route/limits.h, with the defaults of a listener. */
+#define LIMITS_UNSAID UINT64_MAX
+struct route_limits {
+	uint64_t request_ns;           /* 0: no bound */
+	uint64_t response_ns, idle_ns; /* 0: those of its upstream and listener */
+	uint64_t max_body;             /* 0: no bound; LIMITS_UNSAID: the listener's */
+	sluice_str deadline;           /* name of the client's field; empty: none */
+};
+
 /* What a route leads to: the `data` of its rule. */
 struct route {
 	sluice_str name;
 	const struct route_conf *conf;
+	struct mark at; /* in the file */
 	struct chain chain;
-	int upstream; /* index; -1: answers by itself */
+	int upstream;                /* index, with a split the first; -1: answers by itself */
+	struct route_mirror *mirror; /* in the arena; NULL: no copies are sent */
+	const struct split *split;   /* in the arena; NULL: all go to the one */
 	/* in the arena; NULL: those of the upstream */
 	const struct retry_rules *rules;
 	struct route_answer answer;
+	/* in the arena. NULL: no bounds. One, or NULL for none; where they differ one for each
+	 * listener, and behind them the one for connections whose listener is gone */
+	const struct route_limits **limits;
 	unsigned index;           /* among the routes */
 	series_id requests, time; /* its metrics */
+	bool limits_differ;       /* among its listeners */
 	bool tells_stories;       /* log.stories.routes has it, or is empty */
 };
 
@@ -98,6 +116,7 @@ struct snapshot {
 	struct router *router; /* owned */
 	size_t n_match_facts;  /* that its rules have conditions on */
 	struct route *routes;
+	_Atomic uint64_t *upgrade_told; /* by route: proxy/handshake.h */
 	size_t n_routes;
 	struct snapshot_upstream *upstreams;
 	size_t n_upstreams;

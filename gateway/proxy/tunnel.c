@@ -7,6 +7,7 @@
 
 #include "http/upgrade.h"
 #include "proxy/exchange.h"
+#include "proxy/limits.h"
 #include "proxy/websocket.h"
 
 struct tunnel {
@@ -199,8 +200,7 @@ int tunnel_begin(struct exchange *x)
 	if (!u)
 		return ERR_NO_MEMORY;
 	u->x = x;
-	u->idle_ns = upstream_conf_of(x->view->upstreams[x->px.upstream])->timeouts.tunnel *
-		NS_PER_MS;
+	u->idle_ns = limits_tunnel_ns(x);
 	u->is_websocket = upgrade_is_websocket(upgrade_protocol(&x->px.request->fields));
 	timer_init(&u->timer, tunnel_on_due);
 	x->tunnel = u;

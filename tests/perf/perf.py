@@ -96,6 +96,12 @@ SCENARIOS = [
     Scenario("hash", "GET of 1 KiB, one of 1,000 servers by a header field", 4000,
              {"server_count": 1000, "balance": "balance: hash\n    hash: { by: header:X-User }"}, options=("--field", "X-User: alice")),
     Scenario("sticky", "the plain GET of a client without a cookie, which gets one", 4000, {"balance": "sticky: { cookie: lb }"}),
+    Scenario("limits", "the plain GET, on a route with limits, and with a deadline that is passed on", 4000, {"goes":
+             "upstream: origin\n    timeouts: { request: 60s, response: 20s, idle: 20s, deadline: x-request-timeout }\n    max_body: 1MiB"}),
+    Scenario("split", "the plain GET, to one of two upstreams by a cookie", 4000,
+             {"goes": "split: { by: cookie:sid, to: { origin: 95, other: 5 } }"}, options=("--field", "Cookie: sid=5e8f0c2a9b7d4e1f")),
+    Scenario("mirror", "the plain GET, with a copy for another upstream", 2000,
+             {"goes": "upstream: origin\n    mirror: { to: other, max_copies: 1000 }"}, tolerance=0.08),
     Scenario("h2", "GET of 1 KiB, HTTP/2 over TLS 1.3", 3000, {**TLS, "h2": True}, h2=True),
     Scenario("h2-h2c", "the same, HTTP/2 to the server as well", 3000, {**TLS, "h2": True, "h2c": True}, h2=True, origin="h2c"),
 ]

@@ -21,6 +21,7 @@ DEFAULTS = {
     "tls": False, "h2": False, "h2c": False, "websocket": False, "jwt": False, "limit": "", "routes": 0, "reload": False,
     "server_count": 1, "workers": 1, "status": False, "neighbour": "", "plugin": "", "script": False, "cache": False, "answer": 0,
     "balance": "",
+    "goes": "",
 }
 
 

@@ -77,6 +77,14 @@ def test_headers(example):
     assert r.header("cache-control") == "no-store" and "x-powered-by" not in r.fields
 
 
+def test_canary(example):
+    g = example("canary")
+    first = g.get("/", {"Cookie": "sid=alice"}).body
+    assert first in (b"stable\n", b"canary\n")
+    assert {g.get("/", {"Cookie": "sid=alice"}).body for _ in range(5)} == {first}
+    assert g.request("POST", "/", {"Content-Length": str((1 << 20) + 1)}).status == 413
+
+
 def test_ip_access(example):
     g = example("ip-access")
     assert g.get("/admin/").body == b"hello, 127.0.0.1\n"

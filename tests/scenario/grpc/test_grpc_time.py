@@ -25,7 +25,7 @@ def begin(stream, _request):
 
 
 begin.early = True
-PASSED = (4, "deadline-exceeded: The deadline of the call has passed.")
+PASSED = (4, "deadline-exceeded: The deadline of the request has passed.")
 
 
 # ---- deadlines ----
@@ -93,9 +93,17 @@ def test_said_twice(framed):
 
 
 @pytest.mark.parametrize("bound, said, heard", [
-    ("30s", "29S", "29S"), ("30s", "99999999u", "30000000u"), ("30s", None, "30000000u"), ("30s", "99999999H", "30000000u"),
-    ("2h", "3H", "7200000m"), ("0s", "99999999H", "99999999H"), ("0s", None, None)])
+    ("30s", "29S", 29), ("30s", "99999999u", 30), ("30s", None, 30), ("30s", "99999999H", 30), ("2h", "3H", 7200)])
 def test_a_bound_for_deadlines(framed, bound, said, heard):
+    """The server hears what is left of it."""
+    g, up, c = framed(hold, route=f", grpc: {{ max_timeout: {bound} }}")
+    c.start("POST", "/a.B/C", CALL + ([("grpc-timeout", said)] if said else []))
+    left = up.wait(1)[0].header("grpc-timeout")
+    assert heard - 20 < int(left[:-1]) * {"u": 1e-6, "m": 1e-3, "S": 1}[left[-1]] <= heard
+
+
+@pytest.mark.parametrize("bound, said, heard", [("0s", "99999999H", "99999999H"), ("0s", None, None)])
+def test_without_a_bound_the_deadline_is_the_clients(framed, bound, said, heard):
     g, up, c = framed(hold, route=f", grpc: {{ max_timeout: {bound} }}")
     c.start("POST", "/a.B/C", CALL + ([("grpc-timeout", said)] if said else []))
     assert up.wait(1)[0].header("grpc-timeout") == heard

@@ -26,8 +26,8 @@ plugins/test_jwt_keys plugins/test_jwt_upstream plugins/test_key_auth plugins/te
 plugins/test_match_facts plugins/test_modules plugins/test_park plugins/test_plugins_h2 plugins/test_reroute
 process/test_inherited process/test_listeners process/test_reload process/test_stop process/test_successor
 proxy/test_backpressure proxy/test_balance_ways proxy/test_client_leaves proxy/test_discover proxy/test_early_responses
-proxy/test_long_bodies proxy/test_pool proxy/test_retries proxy/test_retry_rules proxy/test_soak proxy/test_sticky
-proxy/test_streaming proxy/test_upstream_dies proxy/test_upstream_garbage
+proxy/test_long_bodies proxy/test_mirror proxy/test_pool proxy/test_retries proxy/test_retry_rules proxy/test_route_limits
+proxy/test_soak proxy/test_sticky proxy/test_streaming proxy/test_upstream_dies proxy/test_upstream_garbage
 proxy/test_upstream_tls
 tls/test_tls_listener tls/test_tls_upstream
 tunnel/test_extended_connect tunnel/test_tunnels tunnel/test_websocket
@@ -47,7 +47,7 @@ plugins/test_ext_auth plugins/test_ip_access plugins/test_jwt_keys plugins/test_
 plugins/test_modules plugins/test_modules_that_harm plugins/test_park
 process/test_listeners process/test_logs process/test_reload process/test_start process/test_stop process/test_successor
 proxy/test_backpressure proxy/test_balance proxy/test_balance_ways proxy/test_client_leaves proxy/test_counts
-proxy/test_discover proxy/test_soak
+proxy/test_discover proxy/test_mirror proxy/test_soak proxy/test_split
 tls/test_tls_listener
 tunnel/test_tunnels
 """.split()

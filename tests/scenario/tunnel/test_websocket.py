@@ -9,8 +9,9 @@ import pytest
 import websockets
 
 from kit.configs import proxy
+from kit.origin import reply
 from kit.process import wait_for
-from kit.tunnels import LISTENER, PAIRS, Guest2, talking, upstream_speaks
+from kit.tunnels import LISTENER, PAIRS, Guest1, Guest2, talking, upstream_speaks
 from kit.websocket import Socket, echo
 
 
@@ -164,3 +165,15 @@ def test_a_stopping_gateway_says_goodbye(pair, port, echo_server):
     assert code == 1001, "going away"
     wait_for(lambda: echo_server.codes == [1001], what="the upstream heard it too")
     port.stop()
+
+
+@pytest.mark.parametrize("guest", [Guest1, Guest2])
+def test_a_route_that_lacks_it_is_named(gateway, origin, guest):
+    up = origin(reply(404, b""))
+    g = gateway(proxy(listener="protocols: [h2, http/1.1]"), app=up.port)
+    for _ in range(2):
+        assert guest(g.port(), "/t", "websocket").response.status in (404, 501)
+    line = next(n for n, text in enumerate(g.config_path.read_text().splitlines(), 1) if "name: all" in text)
+    g.wait_log(rf'route "all" does not let through: to allow it, add upgrade: \[websocket\] to the route at \S+sluice.yaml:{line}')
+    assert [entry["detail"] for entry in g.access(2)] == ["the route lacks upgrade: [websocket]"] * 2
+    assert g.log().count("asked for a WebSocket") == 1

@@ -138,8 +138,25 @@ static bool has_body(const struct request_head *h)
 	return h->body == BODY_CHUNKED || (h->body == BODY_LENGTH && h->body_length);
 }
 
+static void on_bad_request(void *ctx, struct client *c, int err)
+{
+	struct call *k = call_new(c);
+	(void)ctx;
+	k->err = err;
+	k->ended = true;
+	if (plan.finish_on_request)
+		call_finish(k);
+	else
+		call_answer_with(k, err_info(err)->status, BODY_LENGTH, err_code(err),
+			strlen(err_code(err)));
+}
+
 static void on_request(void *ctx, struct client *c)
 {
+	if (client_body_is_too_large(c)) {
+		on_bad_request(ctx, c, ERR_BODY_TOO_LARGE);
+		return;
+	}
 	struct call *k = call_new(c);
 	assert_ptr_equal(ctx, &plan);
 	if (plan.finish_on_request) {
@@ -152,19 +169,6 @@ static void on_request(void *ctx, struct client *c)
 		c->ops->resume(c);
 	if (plan.when == NOW || (plan.when == AT_END && k->ended))
 		call_answer(k);
-}
-
-static void on_bad_request(void *ctx, struct client *c, int err)
-{
-	struct call *k = call_new(c);
-	(void)ctx;
-	k->err = err;
-	k->ended = true;
-	if (plan.finish_on_request)
-		call_finish(k);
-	else
-		call_answer_with(k, err_info(err)->status, BODY_LENGTH, err_code(err),
-			strlen(err_code(err)));
 }
 
 /* ---- a connection -------------------------------------------------------------------------- */

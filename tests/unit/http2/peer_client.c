@@ -135,21 +135,25 @@ static struct call *call_new(struct peer *p, struct client *c)
 	return call;
 }
 
-static void on_request(void *ctx, struct client *c)
-{
-	struct peer *p = ctx;
-	struct call *call = call_new(p, c);
-	if (p->on_request)
-		p->on_request(call);
-	else
-		call_answer(call, 200, "ok\n");
-}
-
 static void on_bad_request(void *ctx, struct client *c, int err)
 {
 	struct call *call = call_new(ctx, c);
 	call->bad = err;
 	call_answer(call, err_info(err)->status, err_info(err)->code);
+}
+
+static void on_request(void *ctx, struct client *c)
+{
+	struct peer *p = ctx;
+	if (client_body_is_too_large(c)) {
+		on_bad_request(ctx, c, ERR_BODY_TOO_LARGE);
+		return;
+	}
+	struct call *call = call_new(p, c);
+	if (p->on_request)
+		p->on_request(call);
+	else
+		call_answer(call, 200, "ok\n");
 }
 
 /* ---- opening and closing ------------------------------------------------------------------- */

@@ -152,6 +152,14 @@ static void step_move(struct model *to, struct model *from)
 	flat_cut(from, n);
 }
 
+static void step_share(struct model *to, struct model *from)
+{
+	if (to == from || dice(10) || from->len > FLAT_MAX / 8 || from->len > FLAT_MAX - to->len)
+		return;
+	buf_share(&to->b, &from->b);
+	flat_add(to, from->flat, from->len);
+}
+
 static void step_look(struct model *m)
 {
 	size_t n = any_size(m->len), total = 0, sum = 0;
@@ -198,7 +206,7 @@ TEST(model)
 	for (unsigned i = 0; i < STEPS; i++) {
 		struct model *m = &models[dice(QUEUES)], *other = &models[dice(QUEUES)];
 		size_t room = FLAT_MAX - m->len;
-		switch (dice(16)) {
+		switch (dice(17)) {
 		case 0:
 		case 1:
 		case 2:
@@ -225,6 +233,9 @@ TEST(model)
 			break;
 		case 13:
 			step_look(m);
+			break;
+		case 16:
+			step_share(m, other);
 			break;
 		case 14:
 			step_pullup(m);
@@ -552,6 +563,35 @@ TEST(a_few_lent_bytes_are_copied)
 	assert_int_equal(overs, 1);
 	assert_str(buf_peek(&c), "a few");
 	buf_fini(&c);
+}
+
+/* Large blocks are not copied, and live as long as one of the two needs them. */
+TEST(two_queues_share_blocks)
+{
+	for (int first = 0; first < 2; first++) {
+		struct buf v[2], more;
+		buf_init(&v[0]);
+		buf_init(&v[1]);
+		buf_init(&more);
+		buf_append(&v[0], fresh_bytes(2 * BUF_BLOCK + 100), 2 * BUF_BLOCK + 100);
+		const char *at = v[0].first->data;
+		buf_share(&v[1], &v[0]);
+		buf_share(&more, &v[1]);
+		assert_ptr_equal(v[0].first->data, at);
+		assert_ptr_equal(v[1].first->data, at);
+		assert_ptr_equal(more.first->data, at);
+		assert_int_equal(v[1].len, 2 * BUF_BLOCK + 100);
+		buf_append(&v[0], "more", 4); /* behind the bytes that are shared */
+		buf_fini(&v[first]);
+		buf_fini(&more);
+		struct buf *left = &v[!first];
+		size_t n = 2 * BUF_BLOCK + 100;
+		char *copy = malloc(n);
+		buf_copy(left, copy, n);
+		assert_memory_equal(copy, fresh, n);
+		free(copy);
+		buf_fini(left);
+	}
 }
 
 TEST_GROUP(NULL, teardown);

@@ -21,6 +21,7 @@ struct visitor *guest;
 static const struct conn_listener listener_in = { .name = { "in", 2 } };
 const struct conn_listener *kit_listener = &listener_in;
 bool kit_is_trusted;
+uint64_t kit_max_body;
 struct done done;
 struct origin_side up = { .listening = -1, .fd = -1 };
 
@@ -111,6 +112,7 @@ void kit_begin(const char *text)
 	memset(&kit_proxy, 0, sizeof(kit_proxy));
 	kit_listener = &listener_in;
 	kit_is_trusted = false;
+	kit_max_body = 0;
 	guest = NULL;
 	up_close();
 	up.accepted = 0;
@@ -262,7 +264,8 @@ static void visitor_init(size_t budget)
 	guest->c = (struct client){ .ops = &ops,
 		.head = &guest->head,
 		.conn = &guest->conn,
-		.started_ns = clock_ns() };
+		.max_body = kit_max_body,
+		.started_ns = worker_now(&kit_worker) };
 	guest->conn = (struct conn_info){ .local = &local,
 		.listener = kit_listener,
 		.peer_is_trusted = kit_is_trusted,

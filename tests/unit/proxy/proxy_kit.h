@@ -65,6 +65,8 @@ struct visitor {
 /* The connection of the next visitors, and whether their peer is a trusted proxy. */
 extern const struct conn_listener *kit_listener;
 extern bool kit_is_trusted;
+/* What their codec bounds bodies by; 0: nothing. */
+extern uint64_t kit_max_body;
 /* The last visitor. Each has memory of its own, because a test that fails leaves its visitor
  * alive. */
 extern struct visitor *guest;

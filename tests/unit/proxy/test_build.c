@@ -26,7 +26,7 @@ TEST(mistakes)
 		  "'127.0.0.1:1' }]\n",
 			"has this address already" },
 		{ HEAD "routes: [{ name: r, match: { path: /x } }]\n",
-			"needs an `upstream` or a `respond`" },
+			"needs an `upstream`, a `split` or a `respond`" },
 		{ HEAD "routes: [{ name: r, match: { path: /x }, upstream: u, respond: {} }]\n",
 			"and not both" },
 		{ HEAD "upstreams: { users: { servers: ['127.0.0.1:1'] } }\nroutes: [{ name: r, "
