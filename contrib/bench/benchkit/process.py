@@ -77,9 +77,10 @@ def _cpu_clock(pid):
 
 
 class Process:
-    """A command in a process group of its own, on one processor or on a set of them. Its output goes to a log, or to pipes for pipe=True."""
+    """A command in a process group of its own, on one processor or on a set of them. Its output goes to a log, or to pipes for
+    pipe=True; it gets the descriptors in keep."""
 
-    def __init__(self, argv, cpu=None, log=None, cwd=None, env=None, pipe=False):
+    def __init__(self, argv, cpu=None, log=None, cwd=None, env=None, pipe=False, keep=()):
         def prepare():
             _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
             if cpu is not None:
@@ -91,7 +92,7 @@ class Process:
         try:
             self.proc = subprocess.Popen(self.argv, stdin=subprocess.PIPE if pipe else subprocess.DEVNULL,
                                          stdout=subprocess.PIPE if pipe else out, stderr=out, cwd=cwd, text=pipe,
-                                         env={**os.environ, **(env or {})}, start_new_session=True, preexec_fn=prepare)
+                                         env={**os.environ, **(env or {})}, start_new_session=True, pass_fds=keep, preexec_fn=prepare)
         finally:
             if log:
                 out.close()

@@ -1,0 +1,1 @@
+"""Faults on purpose: servers that fail while gateways pass requests on to them. tests/faults/README.md tells how."""
