@@ -19,7 +19,7 @@ struct config {
 	   nothing is included */
 	const sluice_option *top;
 	const struct include_disk *disk; /* borrowed: include_from_disk unless set otherwise */
-	struct source *sources;          /* the files, when some are included */
+	struct config_source *sources;   /* the files, when some are included */
 };
 
 void config_init(struct config *c, struct arena *a, struct diag *d);

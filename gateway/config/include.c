@@ -73,7 +73,7 @@ static void files_read(struct include *inc, const struct included *by);
 static struct included *files_add(struct include *inc, struct included f)
 {
 	struct included *at = arena_new(inc->args->arena, struct included);
-	struct source *s = arena_new(inc->args->arena, struct source);
+	struct config_source *s = arena_new(inc->args->arena, struct config_source);
 	*at = f;
 	if (inc->last)
 		inc->last->next = at;
@@ -82,7 +82,7 @@ static struct included *files_add(struct include *inc, struct included f)
 	inc->last = at;
 	inc->n++;
 	if (f.root && f.by) { /* the folder of the first one is known */
-		*s = (struct source){ .file = f.root->file,
+		*s = (struct config_source){ .file = f.root->file,
 			.dir = source_folder(inc->args->arena, f.name),
 			.next = *inc->args->sources };
 		*inc->args->sources = s;

@@ -36,10 +36,10 @@ struct include_args {
 	struct diag *diag;
 	const struct env *env;
 	const struct include_disk *disk;
-	const char *file;         /* the first file, as the user named it */
-	size_t size;              /* its bytes: the sum over all files is bounded */
-	const sluice_option *top; /* options of the top level: which of them are blocks */
-	struct source **sources;  /* the files are added to it */
+	const char *file;               /* the first file, as the user named it */
+	size_t size;                    /* its bytes: the sum over all files is bounded */
+	const sluice_option *top;       /* options of the top level: which of them are blocks */
+	struct config_source **sources; /* the files are added to it */
 };
 
 /* The tree of all files. It is root when nothing is included. Mistakes are reported; then the tree

@@ -16,7 +16,7 @@ const char *source_folder(struct arena *a, const char *file)
 	return arena_printf(a, "%s%s%.*s", cwd, n ? "/" : "", n, file).data;
 }
 
-const char *source_dir(const struct source *all, const struct node *n, const char *none)
+const char *source_dir(const struct config_source *all, const struct node *n, const char *none)
 {
 	for (; n && all; all = all->next) {
 		if (all->file == n->file)
