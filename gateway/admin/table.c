@@ -29,7 +29,7 @@ const struct admin_command admin_table[] = {
 		"all=true; each may come several times" },
 	{ METHOD_POST, SLUICE_STR("/servers"), true, answer_servers,
 		"set a server of an upstream: ?upstream=NAME&server=ADDRESS with "
-		"state=ready|drain|disabled or weight=0..100|file" },
+		"state=ready, drain or disabled, or weight=0 to 100, or file" },
 	{ METHOD_POST, SLUICE_STR("/reopen"), true, answer_reopen,
 		"open log files again, after they were moved away" },
 	{ METHOD_POST, SLUICE_STR("/upgrade"), true, answer_upgrade,

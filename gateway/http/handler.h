@@ -241,6 +241,7 @@ struct origin {
 	struct arena *arena; /* borrowed: of the exchange, for response heads */
 	bool sent;           /* at least one byte of the request went to the system */
 	bool answered;       /* at least one byte of the response arrived */
+	bool headed;         /* set by its owner: the final head arrived, and counts */
 	/* the server did not process the request, by its own word (RFC 9113 8.7): it may be sent
 	   again */
 	bool not_processed;

@@ -3,7 +3,7 @@
  * response in, and try another server where that is safe.
  *
  * Safe means (RFC 9110 9.2.2): no byte of the request body was passed on, or all of it is there to
- * be sent anew; nothing of a response arrived; and no byte of the request left for the server, or
+ * be sent anew; no final head arrived; and no byte of the request left for the server, or
  * the server said that it did nothing about it, or the method is idempotent. Where there are rules
  * (proxy/retry), they say which methods may be repeated, and after what else than a lost
  * connection.
@@ -59,6 +59,7 @@ static void forward_on_head(struct origin *o, struct response_head *h)
 		}
 		return;
 	}
+	o->headed = true;
 	upstream_answered(&x->call, h->status);
 	if (unlikely(x->retry) && forward_holds_back(x, h))
 		return;

@@ -83,7 +83,8 @@ void retry_fini(struct retry *r)
 
 bool retry_may_repeat(const struct retry *r, const struct origin *o, int err)
 {
-	if (o->answered)
+	/* a server that was lost within its head has told the client nothing */
+	if (o->headed)
 		return false;
 	if (!o->sent || o->not_processed)
 		return true;

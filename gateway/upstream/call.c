@@ -361,7 +361,7 @@ bool upstream_is_lost(int err)
 
 bool upstream_may_repeat(const struct origin *o, enum method method, int err)
 {
-	if (o->answered)
+	if (o->headed)
 		return false;
 	return !o->sent || o->not_processed ||
 		(upstream_is_lost(err) && method_is_idempotent(method));

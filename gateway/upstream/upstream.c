@@ -108,8 +108,8 @@ void upstream_on_set(struct worker *w, void *arg)
 	free(m);
 }
 
-/* Connections that carry nothing are closed at once when their server is disabled. Whether its
- * weight has changed. */
+/* Connections that carry nothing are closed at once when their server is disabled. Whether it
+ * may count otherwise in balances. */
 static bool upstream_look(struct upstream_part *p, const struct record *r)
 {
 	bool weighs_other = false;
@@ -121,7 +121,7 @@ static bool upstream_look(struct upstream_part *p, const struct record *r)
 		uint8_t order = e->order;
 		endpoint_ref(e);
 		endpoint_look(e);
-		weighs_other |= weight != e->weight;
+		weighs_other |= weight != e->weight || order != e->order;
 		if (order == ORDER_DISABLED && e->order != order)
 			check_now(e); /* what is known of it is old */
 		if (e->order == ORDER_DISABLED)

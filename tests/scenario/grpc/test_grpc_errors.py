@@ -111,7 +111,7 @@ def test_what_is_no_grpc_passes(called, origin):
 
 
 def test_what_servers_hear(framed):
-    """te, the deadline and the encodings go on as they came."""
+    """te and the encodings go on as they came, the deadline with what is left of it."""
     def answer(stream, _request):
         stream.head(200, [("content-type", "application/grpc"), ("grpc-encoding", "gzip"), ("grpc-accept-encoding", "gzip")])
         stream.data(b"\1\0\0\0\1x")
@@ -124,7 +124,9 @@ def test_what_servers_hear(framed):
     assert r.header("grpc-encoding") == "gzip" and r.header("content-length") is None
     q = up.requests[0]
     assert (q.path, q.body, q.header("content-length")) == ("/a.B/C", b"\1\0\0\0\1y", None)
-    assert [(n, q.header(n)) for n, _ in asked] == asked
+    left = q.header("grpc-timeout")
+    assert left.endswith("u") and 20e6 < int(left[:-1]) <= 30e6
+    assert [(n, q.header(n)) for n, _ in asked if n != "grpc-timeout"] == [pair for pair in asked if pair[0] != "grpc-timeout"]
     assert not up.errors
 
 

@@ -19,7 +19,15 @@ from .process import Adopted, Process, adopt_orphans, wait_for
 
 ROOT = Path(__file__).resolve().parents[3]
 STARTED = re.compile(r"sluice \d+\.\d+\.\d+, \d+ workers?, ")
-YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)    # that of libyaml is ten times as fast
+
+
+class YAML(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):    # that of libyaml is ten times as fast
+    """As Sluice and YAML 1.2 read it: `on` is a text."""
+
+
+YAML.yaml_implicit_resolvers = {first: [(tag, pattern) for tag, pattern in rules if tag != "tag:yaml.org,2002:bool"]
+                                for first, rules in YAML.yaml_implicit_resolvers.items()}
+YAML.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:true|false)$"), list("tf"))
 DEFAULTS = {
     "runtime": "runtime: { workers: 2, shutdown_grace: 2s }",
     "admin": 'admin: { address: "127.0.0.1:@admin@" }',

@@ -64,7 +64,7 @@ def test_every_answer_carries_the_field(listening, origin, ask, client):
     for path, method, status in (("/app/x", "GET", 200), ("/get", "GET", 200), ("/none", "GET", 404), ("/get", "DELETE", 405)):
         got, fields, _ = ask(g, client, path, method)
         assert (got, fields.get("access-control-allow-origin")) == (status, "*"), path
-    assert fields["allow"] == "GET"
+    assert fields["allow"] == "GET, HEAD, OPTIONS"
     assert "access-control-allow-origin" not in g.get("/none", listener="bare").fields
     assert {(n["listener"], n["path"], n.get("reason")) for n in g.access(5) if n["status"] != 200} == {
         ("public" if client == "h1" else "tls", "/none", "no-route"), ("bare", "/none", "no-route"),

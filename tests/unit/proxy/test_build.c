@@ -28,7 +28,7 @@ TEST(mistakes)
 		{ HEAD "routes: [{ name: r, match: { path: /x } }]\n",
 			"needs an `upstream`, a `split` or a `respond`" },
 		{ HEAD "routes: [{ name: r, match: { path: /x }, upstream: u, respond: {} }]\n",
-			"and not both" },
+			"and only one of them" },
 		{ HEAD "upstreams: { users: { servers: ['127.0.0.1:1'] } }\nroutes: [{ name: r, "
 		       "match: { path: /x }, upstream: user }]\n",
 			"did you mean \"users\"?" },

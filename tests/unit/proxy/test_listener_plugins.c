@@ -77,7 +77,7 @@ TEST(without_a_route)
 	begin();
 	ask("PUT /more\n");
 	scripted_assert_done(405, "method-not-allowed");
-	assert_has(guest->fields, "Allow: GET\n");
+	assert_has(guest->fields, "Allow: GET, HEAD, OPTIONS\n");
 	assert_string_equal(scripted_trace, "qa qb sb sa ca cb ");
 	kit_end();
 }

@@ -73,8 +73,8 @@ TEST(weights)
 	struct balance b;
 	balance_init(&b, BALANCE_ROUND_ROBIN, NULL);
 	struct endpoint *e = make("u", "192.0.2.1"), *f = make("u", "192.0.2.2");
-	balance_add(&b, e, 1);
-	balance_add(&b, f, 1);
+	struct candidate *of_e = balance_add(&b, e, 1);
+	(void)balance_add(&b, f, 1);
 	assert_int_equal(endpoint_weight(e, 7), 7);
 	(void)order("192.0.2.1:80", RECORD_ORDER_STAYS, 3);
 	hear(e);
@@ -82,6 +82,8 @@ TEST(weights)
 	(void)order("192.0.2.1:80", RECORD_ORDER_STAYS, 0);
 	hear(e);
 	assert_true(endpoint_is_barred(e));
+	assert_int_equal(endpoint_weight(e, 7), 0);
+	balance_set_weight(of_e, endpoint_weight(e, 1)); /* as its upstream does */
 	const struct balance_ask ask = { 0 };
 	struct candidate *c;
 	for (int i = 0; i < 5; i++) {
