@@ -241,7 +241,7 @@ struct origin *http1_conn_begin(struct http1_conn *c, const struct origin_events
 	c->keep_alive = c->upgrade = c->tunnel = false;
 	c->out_start = c->s.bytes_out;
 	c->in_start = c->s.bytes_in;
-	c->o.sent = c->o.answered = false;
+	c->o.sent = c->o.answered = c->o.headed = false;
 	c->o.events = events;
 	c->o.user = user;
 	c->o.arena = arena;
