@@ -129,11 +129,27 @@ def test_a_slow_answer_is_not_asked_for_again(gateway, origin):
     assert len(slow.requests) + len(other.requests) == 1, "it may still be at work on it"
 
 
-def test_half_an_answer_is_not_asked_for_again(gateway, origin):
+def test_half_a_head_is_asked_for_again(gateway, origin):
+    """The client has seen nothing of it."""
     half, other = origin(raw_bytes(b"HTTP/1.1 200 O", close=True)), origin(raw_bytes(b"HTTP/1.1 200 O", close=True))
     g = gateway(proxy(**TWO), a=half.port, b=other.port)
     assert g.get().status == 502
-    assert len(half.requests) + len(other.requests) == 1
+    assert (len(half.requests), len(other.requests)) == (1, 1)
+    other.behave(reply(200, b"whole"))
+    assert {g.get().text for _ in range(4)} == {"whole"}
+    assert g.request("POST", "/", body=b"x").status in (200, 502), "a POST is sent once"
+    assert len(half.requests) + len(other.requests) <= 2 + 8 + 1
+
+
+def test_half_a_body_is_not_asked_for_again(gateway, origin):
+    half = raw_bytes(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", close=True)
+    one, other = origin(half), origin(half)
+    g = gateway(proxy(**TWO), a=one.port, b=other.port)
+    with g.connect() as c:
+        c.request("GET", "/")
+        assert c.response_head().status == 200
+    assert g.access(1)[0]["reason"] == "upstream-truncated"
+    assert len(one.requests) + len(other.requests) == 1
 
 
 def test_retries_are_bounded(gateway, origin):
