@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/inherited.h"
+#include "app/successor.h"
 #include "app/watch.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -52,7 +54,7 @@ static bool control_waits(const struct snapshot *s)
 {
 	const int *fds;
 	unsigned n;
-	return inherited_find(&s->admin, &fds, &n) == INHERITED_TAKEN;
+	return successor_has_predecessor() && inherited_find(&s->admin, &fds, &n) != INHERITED_NONE;
 }
 
 static bool control_listen(struct process *p, const struct snapshot *s, struct diag *d)

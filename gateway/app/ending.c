@@ -30,6 +30,9 @@ void process_set_phase(struct process *p, enum process_phase to)
 		[PROCESS_STOPPING] = 0,
 	};
 	check(ways[p->phase] & 1u << to, "the process goes from phase %d to %d", p->phase, to);
+	/* it has not said that it serves: the sockets stay its predecessor's */
+	if (to > PROCESS_SERVING && successor_has_predecessor())
+		p->handed_over = true;
 	p->phase = to;
 }
 

@@ -124,6 +124,8 @@ static void process_on_serving(struct process *p)
 {
 	struct diag d;
 	p->serves = true;
+	/* a predecessor was ready: readiness goes on without a gap */
+	p->checked = successor_has_predecessor();
 	diag_init(&d);
 	bool ok = control_go_on(p, p->snap, &d);
 	diag_log(&d);
@@ -139,7 +141,7 @@ static void process_on_serving(struct process *p)
 
 static void process_on_applied(struct process *p)
 {
-	if (!p->serves)
+	if (!p->serves && p->phase == PROCESS_SERVING)
 		process_on_serving(p);
 	if (p->reload_wanted)
 		process_reload(p);

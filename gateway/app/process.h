@@ -135,7 +135,7 @@ struct process {
 	bool ready;             /* every worker has had a configuration */
 	bool checked;           /* the first round of checks of servers is over */
 	bool serves;            /* and what follows from that was done */
-	bool handed_over;       /* the sockets are a successor's */
+	bool handed_over;       /* the sockets are another process's, from now on or still */
 	struct logger *logger;  /* owned; NULL: no access log yet */
 	struct admin *admin;    /* owned; NULL: no admin address is configured */
 	struct addr admin_addr; /* where it is served */

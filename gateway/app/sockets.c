@@ -161,6 +161,13 @@ static void served_begin(struct served *v, const struct snapshot_listener *l,
 	v->lent = o->inherited == INHERITED_LENT;
 	if (!v->lent)
 		listener_file_note(&v->file, &v->addr);
+	if (o->inherited == INHERITED_TAKEN && v->addr.sa.sa_family == AF_UNIX) {
+		/* the file may say otherwise than when the socket was made */
+		int err = listener_set_access(&v->addr, &l->access);
+		if (err)
+			log_error("listener", "%.*s: the mode or owner of its file stays: %s",
+				STR_ARG(l->conf->name), strerror(-err));
+	}
 	v->fds = mem_array(int, o->n_own);
 	v->n_fds = o->n_own;
 	memcpy(v->fds, o->fds, o->n_own * sizeof(int));

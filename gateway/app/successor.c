@@ -189,8 +189,11 @@ static void successor_is_ready(struct process *p)
 	char text[48];
 	pid_t pid = p->successor.pid;
 	successor_forget(p);
+	if (p->reload_wanted) /* it may have read the file before it changed */
+		(void)kill(pid, SIGHUP);
+	p->reload_wanted = false;
 	log_info("process", "successor %d serves: this process ends", (int)pid);
-	(void)snprintf(text, sizeof(text), "MAINPID=%d", (int)pid);
+	(void)snprintf(text, sizeof(text), "WATCHDOG=1\nMAINPID=%d", (int)pid);
 	notify_send(text);
 	notify_stop(); /* from now on the successor speaks for the service */
 	admin_upgraded(p->admin, (int)pid, NULL);
@@ -224,9 +227,13 @@ static void successor_on_late(struct timer *t)
 void successor_abandon(struct process *p)
 {
 	static const char why[] = "this process was told to end, and its successor with it";
+	bool was_wanted = p->successor.wanted;
 	p->successor.wanted = false;
-	if (!successor_is_starting(p))
+	if (!successor_is_starting(p)) {
+		if (was_wanted)
+			admin_upgraded(p->admin, 0, why);
 		return;
+	}
 	(void)kill(p->successor.pid, SIGTERM);
 	successor_forget(p);
 	log_info("process", "%s", why);
@@ -301,11 +308,11 @@ bool successor_init(void)
 {
 	const char *text = getenv(SUCCEEDS);
 	char *end;
-	if (!text || *text < '1' || *text > '9')
+	if (!text)
 		return false;
-	long fd = strtol(text, &end, 10);
-	bool good = !*end && fd >= INHERITED_FIRST && fd <= INHERITED_FIRST + INHERITED_MAX &&
-		fcntl((int)fd, F_SETFD, FD_CLOEXEC) == 0;
+	long fd = *text >= '1' && *text <= '9' ? strtol(text, &end, 10) : -1;
+	bool good = fd >= 0 && !*end && fd >= INHERITED_FIRST &&
+		fd <= INHERITED_FIRST + INHERITED_MAX && fcntl((int)fd, F_SETFD, FD_CLOEXEC) == 0;
 	(void)unsetenv(SUCCEEDS);
 	if (good)
 		predecessor = (int)fd;

@@ -141,6 +141,8 @@ static void worker_abort(struct worker *w, void *arg)
 {
 	struct gateway_worker *g = arg;
 	front_on_empty(g->front, NULL, NULL);
+	if (g->process->handed_over)
+		front_lend(g->front);
 	front_drain(g->front, 0);
 	front_abort(g->front);
 	atomic_store(&w->stop, true);

@@ -21,22 +21,22 @@
 	" state: FACT: VALUE, a list of values, \"*\" for any, or regex:PATTERN"
 
 /* least: the least number of members of each. */
-#define CONDITIONS(least, who)                                                               \
-	SLUICE_OPTION(SLUICE_T_STRS, struct match_conf, host, .min = (least), .max = "1000", \
-		.doc = HOST_DOC),                                                            \
-		SLUICE_OPTION(SLUICE_T_STRS, struct match_conf, path, .min = (least),        \
-			.max = "1000", .doc = PATH_DOC),                                     \
-		SLUICE_OPTION(SLUICE_T_STRS, struct match_conf, methods, .min = (least),     \
-			.max = "32", .doc = METHODS_DOC),                                    \
-		SLUICE_OPTION(SLUICE_T_STRS, struct match_conf, client, .min = (least),      \
-			.max = "1000", .doc = CLIENT_DOC),                                   \
-		SLUICE_OPTION(SLUICE_T_PAIRS, struct match_conf, headers, .min = (least),    \
-			.max = "32", .doc = HEADERS_DOC),                                    \
-		SLUICE_OPTION(SLUICE_T_PAIRS, struct match_conf, query, .min = (least),      \
-			.max = "32", .doc = QUERY_DOC),                                      \
-		SLUICE_OPTION(SLUICE_T_PAIRS, struct match_conf, cookies, .min = (least),    \
-			.max = "32", .doc = COOKIES_DOC),                                    \
-		SLUICE_OPTION(SLUICE_T_PAIRS, struct match_conf, facts, .min = (least),      \
+#define CONDITIONS(least, who)                                                                     \
+	SLUICE_OPTION(SLUICE_T_STRS, struct match_conf, host, .min = (least), .max = "1000",       \
+		.doc = HOST_DOC),                                                                  \
+		SLUICE_OPTION(SLUICE_T_STRS, struct match_conf, path, .min = (least),              \
+			.max = "1000", .doc = PATH_DOC),                                           \
+		SLUICE_OPTION(SLUICE_T_STRS, struct match_conf, methods, .min = (least),           \
+			.max = "32", .doc = METHODS_DOC),                                          \
+		SLUICE_OPTION(SLUICE_T_STRS, struct match_conf, client, .min = "1", .max = "1000", \
+			.doc = CLIENT_DOC),                                                        \
+		SLUICE_OPTION(SLUICE_T_PAIRS, struct match_conf, headers, .min = (least),          \
+			.max = "32", .doc = HEADERS_DOC),                                          \
+		SLUICE_OPTION(SLUICE_T_PAIRS, struct match_conf, query, .min = (least),            \
+			.max = "32", .doc = QUERY_DOC),                                            \
+		SLUICE_OPTION(SLUICE_T_PAIRS, struct match_conf, cookies, .min = "1", .max = "32", \
+			.doc = COOKIES_DOC),                                                       \
+		SLUICE_OPTION(SLUICE_T_PAIRS, struct match_conf, facts, .min = (least),            \
 			.max = "32", .flags = SLUICE_F_MULTI, .doc = FACTS_DOC(who))
 
 const sluice_option match_options[] = {

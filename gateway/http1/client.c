@@ -78,8 +78,7 @@ uint64_t http1_conn_waits_since(const struct http1_conn *c)
 {
 	/* the deadline was set when the wait began, by http1_conn_await() */
 	uint64_t due = c->s.timer.due_ns;
-	return !c->o.answered && conn_is_due(c) && due != TIMER_NEVER ? due - c->conf.response_ns
-								      : 0;
+	return !c->o.answered && conn_is_due(c) && due != TIMER_NEVER ? due - c->o.begin_ns : 0;
 }
 
 uint64_t http1_conn_received(const struct http1_conn *c)

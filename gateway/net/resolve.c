@@ -37,6 +37,7 @@ struct resolve_name {
 	struct resolved *good;   /* shared: ref; the last answer; NULL: none yet */
 	struct resolved *failed; /* shared: ref; why the last look-up gave none; NULL: it did */
 	uint64_t good_ns;        /* when `good` came */
+	uint64_t whole_ns;       /* when both families were last answered */
 	uint64_t looked_ns;      /* when the last look-up ended */
 	uint64_t until_ns;       /* when to look again; 0: at once */
 	char host[RESOLVE_HOST_MAX + 1];
@@ -267,10 +268,12 @@ static void name_take(struct resolve_name *n, struct resolved *r, int missing, u
 		n->until_ns = now + resolver.limits.negative_ns;
 		return;
 	}
-	if (missing && n->good && now - n->good_ns < resolver.limits.stale_ns)
+	if (missing && n->good && now - n->whole_ns < resolver.limits.stale_ns)
 		r = name_merge(n, r, missing);
 	n->until_ns = now + limit_ttl(missing ? 0 : r->ttl_ns);
 	n->good_ns = now;
+	if (!missing)
+		n->whole_ns = now;
 	resolved_unref(&n->good);
 	n->good = r;
 	name_tell_bound(n, r);

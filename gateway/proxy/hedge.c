@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "proxy/limits.h"
 
 enum hedge_state { HEDGE_OPENING, HEDGE_ASKED, HEDGE_OVER };
 
@@ -203,6 +204,7 @@ static void hedge_send(struct hedge *h)
 	h->sent_ns = clock_ns();
 	timeline_add(x->px.timeline, "asks a second server",
 		arena_note(x->px.arena, endpoint_address(h->call.endpoint)), 0);
+	limits_bound(x, o);
 	o->ops->head(o, &head);
 	if (body.len)
 		(void)o->ops->body(o, &body);

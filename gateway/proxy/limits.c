@@ -85,13 +85,18 @@ static int limits_tell_left(struct exchange *x, uint64_t left)
 	return err;
 }
 
-int limits_aim(struct exchange *x)
+void limits_bound(const struct exchange *x, struct origin *o)
 {
 	const struct route_limits *m = x->limits;
 	if (m && m->response_ns)
-		x->origin->begin_ns = m->response_ns;
+		o->begin_ns = m->response_ns;
 	if (m && m->idle_ns)
-		x->origin->idle_ns = m->idle_ns;
+		o->idle_ns = m->idle_ns;
+}
+
+int limits_aim(struct exchange *x)
+{
+	limits_bound(x, x->origin);
 	uint64_t left = x->deadline ? deadline_left_ns(x->deadline) : TIMER_NEVER;
 	if (left == TIMER_NEVER)
 		return 0;

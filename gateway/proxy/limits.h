@@ -21,6 +21,8 @@ static inline must_use int limits_start(struct exchange *x)
 /* Before the request goes to a server, each time: the server gets its times, and what is left of
  * the request's deadline in the fields that say so. 0, or why the request is not sent. */
 must_use int limits_aim(struct exchange *x);
+/* The server of o, one of several, gets its times. */
+void limits_bound(const struct exchange *x, struct origin *o);
 /* Why the request is not sent any more, because its time is over (enum err); 0: it is not. */
 int limits_late(const struct exchange *x);
 /* The longest silence of both sides of a tunnel. */

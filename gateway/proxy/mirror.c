@@ -101,7 +101,8 @@ static void mirror_on_due(struct timer *t)
 
 static void mirror_on_head(struct origin *o, struct response_head *h)
 {
-	(void)o, (void)h;
+	if (h->status >= 200)
+		o->headed = true;
 }
 
 static void mirror_on_body(struct origin *o, struct buf *data)

@@ -61,6 +61,12 @@ void admission_answered(struct admission *a, struct upstream_call *c, uint64_t l
 		a->most = gradient_limit(&a->gradient);
 }
 
+void admission_headed(struct admission *a, struct upstream_call *c)
+{
+	if (c->pass.kind == PASS_TRIAL && !breaker_status_fails(a->breaker_conf, c->status))
+		admission_leave(a, c, OUTCOME_OK);
+}
+
 void admission_dropped(struct admission *a, struct upstream_call *c)
 {
 	if (a->is_adaptive && gradient_drop(&a->gradient, admission_now(c), a->n))

@@ -39,6 +39,9 @@ must_use bool admission_take(struct admission *a, struct upstream_call *c);
 bool admission_give(struct admission *a, struct upstream_call *c);
 /* The response of its try began after that time. */
 void admission_answered(struct admission *a, struct upstream_call *c, uint64_t latency_ns);
+/* The same: a trial of the breaker has succeeded with its head, since what follows may take hours.
+ */
+void admission_headed(struct admission *a, struct upstream_call *c);
 /* Its try ended without an answer in time. */
 void admission_dropped(struct admission *a, struct upstream_call *c);
 /* What came of the call; the first word counts. */

@@ -106,6 +106,9 @@ bool upstream_hedge(struct upstream_call *c, struct upstream_call *first)
 {
 	struct upstream *u = first->upstream;
 	unsigned asked = call_asked(first);
+	/* it would wait, or take the place of one that waits */
+	if (u->queue.n)
+		return false;
 	if (asked >= UPSTREAM_TRIES_MAX || !balance_has_sound(&u->balance, first->tried, asked))
 		return false;
 	if (!budget_take(&u->budget, first->rules->budget, worker_now(u->worker))) {
@@ -118,6 +121,8 @@ bool upstream_hedge(struct upstream_call *c, struct upstream_call *first)
 	c->exchange = first->exchange;
 	c->rules = first->rules;
 	c->none_down = true;
+	c->pass.kind = PASS_OTHER;
+	c->priority = first->priority;
 	c->first_ns = first->first_ns;
 	memcpy(c->tried, first->tried, asked * sizeof(c->tried[0]));
 	c->spent = (uint8_t)asked;

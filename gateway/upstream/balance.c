@@ -378,12 +378,15 @@ enum balance_result balance_choose(struct balance *b, const struct balance_ask *
 	if (unlikely(ask->only))
 		return choose_only(b, ask, out);
 	struct candidate *c = unlikely(ask->stays) ? choose_sticky(b, ask) : NULL;
-	if (unlikely(c)) {
+	/* a server that is drained is not down */
+	if (unlikely(c) && (!ask->none_down || candidate_is_sound(c) || !c->ready)) {
 		candidate_take_turn(c);
 		*out = c;
 		return BALANCE_CHOSEN;
 	}
 	enum balance_result r = b->ops->choose(b, ask, out);
+	if (unlikely(ask->none_down) && r == BALANCE_CHOSEN && !candidate_is_sound(*out))
+		r = BALANCE_NONE; /* in panic those that are down are ready too */
 	return likely(r != BALANCE_NONE) ? r : choose_resting(b, ask, out);
 }
 

@@ -58,7 +58,12 @@ struct breaker_pass {
 	uint8_t kind;  /* enum breaker_pass_kind */
 	uint8_t round; /* TRIAL: of which time */
 };
-enum breaker_pass_kind { PASS_NONE, PASS_PLAIN, PASS_TRIAL };
+enum breaker_pass_kind {
+	PASS_NONE,
+	PASS_PLAIN,
+	PASS_TRIAL,
+	PASS_OTHER, /* of a hedge: the request is counted by its first call */
+};
 
 enum breaker_outcome {
 	OUTCOME_NONE, /* says nothing: the client left, the gateway ended it */

@@ -438,19 +438,23 @@ void upstream_answered(struct upstream_call *c, unsigned status)
 	uint64_t now = worker_now(c->upstream->worker), latency_ns = now - c->since_ns;
 	c->endpoint->heard_ns = now;
 	endpoint_answered(c->endpoint, latency_ns);
-	if (unlikely(c->upstream->admission))
+	if (unlikely(c->upstream->admission)) {
 		admission_answered(c->upstream->admission, c, latency_ns);
+		admission_headed(c->upstream->admission, c);
+	}
 	if (unlikely(c->measures))
 		call_measure(c);
 }
 
-static void call_tell_admission(struct upstream_call *c, int err)
+/* held_back: another try decides what came of the request. */
+static void call_tell_admission(struct upstream_call *c, int err, bool held_back)
 {
 	struct admission *a = c->upstream->admission;
 	if (err == ERR_UPSTREAM_TIMEOUT)
 		admission_dropped(a, c);
-	if (c->verdict == VERDICT_SERVED)
-		admission_leave(a, c, OUTCOME_OK);
+	bool has_answer = c->verdict == VERDICT_SERVED || (c->verdict == VERDICT_FAILED && !err);
+	if (has_answer && !held_back)
+		admission_leave(a, c, OUTCOME_OK); /* which looks at the status */
 }
 
 void upstream_report(struct upstream_call *c, int err)
@@ -461,9 +465,10 @@ void upstream_report(struct upstream_call *c, int err)
 	bool not_processed = stale || c->origin->not_processed;
 
 	c->fresh = not_processed || c->not_sent;
+	bool held_back = c->unwanted != NULL; /* call_end_try() clears it */
 	call_end_try(c, call_judge(c, err, not_processed), err);
 	if (unlikely(c->upstream->admission))
-		call_tell_admission(c, err);
+		call_tell_admission(c, err, held_back);
 	c->not_sent = false;
 	c->origin = NULL;
 	c->link = NULL;
@@ -483,11 +488,16 @@ void upstream_hedge_wins(struct upstream_call *c, struct upstream_call *first)
 {
 	check(c->state == UPSTREAM_CALL_READY, "a hedge wins in state %d", c->state);
 	first->since_ns = worker_now(c->upstream->worker);
+	/* the slow one is measured too; of one that failed, that was done */
+	if (unlikely(first->measures) && first->asked_ns && first->verdict == VERDICT_NONE)
+		balance_missed(&first->upstream->balance, first->endpoint,
+			clock_ns() - first->asked_ns);
 	call_set_endpoint(first, c->endpoint);
 	first->tried[first->spent] = c->endpoint->id;
 	first->trial = c->trial;
 	first->reused = c->reused;
 	first->connect_ns = c->connect_ns;
+	first->asked_ns = c->asked_ns;
 	first->try_ns = call_began(c);
 	first->link = c->link;
 	first->origin = c->origin;

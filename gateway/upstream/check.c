@@ -32,7 +32,7 @@ static void check_decide(struct check *c, enum record_verdict v)
 	enum record_verdict was = atomic_exchange(&r->verdict, (uint8_t)v);
 	if (was == v || (was != CHECKED_DOWN && v != CHECKED_DOWN))
 		return; /* nothing changes for requests */
-	endpoint_look(c->endpoint);
+	endpoint_look_at_verdict(c->endpoint);
 	record_tell(r);
 }
 
@@ -93,6 +93,14 @@ static void check_wait(struct check *c)
 	worker_timer(c->endpoint->part->worker, &c->timer, check_pause(c));
 }
 
+/* A shorter `every` is in force at once. */
+static void check_hurry(struct check *c)
+{
+	uint64_t now = worker_now(c->endpoint->part->worker);
+	if (!c->probe && c->timer.due_ns > now + c->plan->conf.every * NS_PER_MS)
+		check_wait(c);
+}
+
 static void check_on_end(void *ctx, const struct check_end *end)
 {
 	struct check *c = ctx;
@@ -139,12 +147,10 @@ static void check_begin(struct endpoint *e, struct check_plan *plan)
 	worker_timer(e->part->worker, &c->timer, 0); /* the first at once */
 }
 
-void check_stop(struct endpoint *e)
+/* What was found out stays. */
+static void check_end(struct endpoint *e)
 {
 	struct check *c = e->check;
-	if (!c)
-		return;
-	check_decide(c, CHECKED_NEVER);
 	e->check = NULL;
 	check_arrive(c);
 	check_probe_cancel(&c->probe);
@@ -152,6 +158,29 @@ void check_stop(struct endpoint *e)
 	check_plan_unref(&c->used);
 	check_plan_unref(&c->plan);
 	free(c);
+}
+
+void check_stop(struct endpoint *e)
+{
+	if (!e->check)
+		return;
+	check_decide(e->check, CHECKED_NEVER);
+	check_end(e);
+}
+
+/* Two endpoints are one server where a reload changed its TLS: the younger configuration checks it.
+ */
+static bool check_take_over(struct endpoint *e, uint64_t serial)
+{
+	list_each (at, endpoint_bucket(e->part, endpoint_address(e))) {
+		struct endpoint *o = container_of(at, struct endpoint, at);
+		if (o == e || o->record != e->record || !o->check)
+			continue;
+		if (o->bounds.serial > serial)
+			return false;
+		check_end(o);
+	}
+	return true;
 }
 
 static bool check_is_of_this_worker(const struct endpoint *e, const struct check_plan *plan)
@@ -166,10 +195,11 @@ void check_set(struct endpoint *e, struct check_plan *plan, uint64_t serial)
 		return;
 	if (!plan || !check_is_of_this_worker(e, plan)) {
 		check_stop(e);
-	} else if (!e->check) {
-		check_begin(e, plan);
-	} else {
+	} else if (e->check) {
 		check_plan_unref(&e->check->plan);
 		e->check->plan = check_plan_ref(plan);
+		check_hurry(e->check);
+	} else if (check_take_over(e, serial)) {
+		check_begin(e, plan);
 	}
 }

@@ -78,8 +78,6 @@ struct upstream_conf {
 	bool use_tls, is_adaptive, has_breaker;
 };
 
-/* One entry of `servers`. */
-extern const sluice_option server_options[];
 /* One entry of `upstreams:`; name is the entry's key. */
 extern const sluice_option upstream_options[];
 

@@ -1,17 +1,7 @@
-/* The options of one server, and what its address may be. See conf_address.h. */
+/* What the address of a server may be. See conf_address.h. */
 #include "upstream/conf_address.h"
 
 #include "upstream/conf.h"
-
-const sluice_option server_options[] = {
-	SLUICE_OPTION(SLUICE_T_STR, struct upstream_server, address,
-		.flags = SLUICE_F_REQUIRED | SLUICE_F_SCALAR, .min = "1", .max = "300",
-		.doc = "address of the server: host:port, ip:port, [ipv6]:port or unix:/path"),
-	SLUICE_OPTION(SLUICE_T_UINT, struct upstream_server, weight, .def = "1", .min = "1",
-		.max = "100",
-		.doc = "its share of the requests, relative to the weights of the other servers"),
-	SLUICE_OPTIONS_END,
-};
 
 bool host_can_be_resolved(sluice_str host)
 {

@@ -95,7 +95,7 @@ struct server_set *server_set_new(size_t n,
 			(void)why_not(why, &s, wrong);
 			return NULL;
 		}
-		bytes += s.address.len + 1;
+		bytes += s.address.len + 1 + s.zone.len;
 	}
 	struct server_set *set =
 		mem_zeroed(1, sizeof(*set) + n * sizeof(struct upstream_server) + bytes, "servers");
@@ -106,6 +106,10 @@ struct server_set *server_set_new(size_t n,
 		set->v[i] = get(ctx, i);
 		set->v[i].address = address_copy(at, set->v[i].address);
 		at += set->v[i].address.len + 1;
+		if (set->v[i].zone.len)
+			memcpy(at, set->v[i].zone.data, set->v[i].zone.len);
+		set->v[i].zone.data = at;
+		at += set->v[i].zone.len;
 	}
 	if (n)
 		qsort(set->v, n, sizeof(set->v[0]), server_compare);
@@ -147,6 +151,12 @@ struct difference {
 	size_t added, removed, changed;
 };
 
+static bool server_differs(const struct upstream_server *a, const struct upstream_server *b)
+{
+	return a->weight != b->weight || a->backup != b->backup ||
+		a->max_connections != b->max_connections || !str_eq(a->zone, b->zone);
+}
+
 static struct difference set_difference(const struct server_set *old, const struct server_set *new)
 {
 	struct difference d = { 0 };
@@ -160,7 +170,7 @@ static struct difference set_difference(const struct server_set *old, const stru
 		if (i == n || !str_eq(old->v[i].address, s->address))
 			d.added++;
 		else
-			d.changed += old->v[i++].weight != s->weight;
+			d.changed += server_differs(&old->v[i++], s);
 	}
 	d.removed += n - i;
 	return d;

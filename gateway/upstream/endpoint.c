@@ -237,10 +237,11 @@ static bool endpoint_may_rest(const struct endpoint *e)
 		return true;
 	list_each (at, &e->group->members) {
 		const struct endpoint *m = container_of(at, struct endpoint, in_group);
-		if (!endpoint_is_wanted(m))
+		if (!endpoint_is_wanted(m) || endpoint_is_barred(m))
 			continue;
 		n++;
-		out += m->state == ENDPOINT_DOWN || (m->state == ENDPOINT_TRIAL && !m->suspect_ns);
+		out += m->state == ENDPOINT_DOWN || m->verdict == CHECKED_DOWN ||
+			(m->state == ENDPOINT_TRIAL && !m->suspect_ns);
 	}
 	return out + 1 <= n * share / SHARE_ALL;
 }
@@ -407,6 +408,13 @@ static void endpoint_take_verdict(struct endpoint *e)
 	timer_stop(&e->timer);
 	if (e->state != ENDPOINT_UP)
 		endpoint_set_state(e, ENDPOINT_UP);
+}
+
+void endpoint_look_at_verdict(struct endpoint *e)
+{
+	endpoint_take_verdict(e);
+	if (endpoint_judge(e))
+		endpoint_changed(e);
 }
 
 void endpoint_look(struct endpoint *e)

@@ -126,7 +126,7 @@ struct endpoint {
 	uint64_t rest_ns;        /* length of the last rest */
 	uint64_t up_since_ns;    /* when it last became UP again */
 	uint64_t known_since_ns; /* when it was made */
-	struct peak peak;     /* where a balance goes by latency */
+	struct peak peak;        /* where a balance goes by latency */
 	struct timer timer;      /* DOWN: end of the rest; SUSPECT: until a trial */
 
 	/* upstream/stall */
@@ -230,6 +230,8 @@ void endpoint_suspect(struct endpoint *e, uint64_t since_ns);
 void endpoint_clear(struct endpoint *e);
 /* Look at the record again. */
 void endpoint_look(struct endpoint *e);
+/* The same, at the verdict of checks alone: what an operator has set comes by a message. */
+void endpoint_look_at_verdict(struct endpoint *e);
 
 /* A response began, that long after its request was sent. */
 void endpoint_answered(struct endpoint *e, uint64_t latency_ns);

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "config/yaml.h"
+#include "upstream/conf.h"
 
 struct servers_conf {
 	sluice_blocks servers; /* struct upstream_server */
@@ -12,7 +13,7 @@ struct servers_conf {
 
 static const sluice_option file_options[] = {
 	SLUICE_OPTION(SLUICE_T_LIST, struct servers_conf, servers, .max = "10000",
-		.sub = server_options, .sub_size = sizeof(struct upstream_server),
+		.sub = upstream_server_options, .sub_size = sizeof(struct upstream_server),
 		.doc = "the servers"),
 	SLUICE_OPTIONS_END,
 };

@@ -91,7 +91,7 @@ static void stall_judge(struct endpoint *e, const struct stall_view *v, uint64_t
 	if (e->state != ENDPOINT_UP || !v->waits_ns)
 		return;
 	uint64_t since = stall_since(e, v);
-	if (now - since < stall_bound(e))
+	if (since > now || now - since < stall_bound(e))
 		return;
 	if (record_begin_silence(e->record, since))
 		stat_inc(STAT_UPSTREAM_STALLS);

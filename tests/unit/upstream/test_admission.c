@@ -157,4 +157,58 @@ TEST_WITH(a_retry_that_succeeds_is_no_failure, setup, teardown)
 	server_down(&bad);
 }
 
+TEST_WITH(a_status_that_health_counts_is_seen_by_the_breaker, setup, teardown)
+{
+	struct breaker *b = breaker_get(STR("test"));
+	conf.conf.breaker = (struct breaker_conf){ .failures = 5000,
+		.requests = 3,
+		.within = 60000,
+		.open = 60000,
+		.trials = 1,
+		.statuses = 1 << 2 };
+	conf.conf.health.failures = 0;
+	struct upstream *u = attach(b);
+	static const unsigned how[] = { 200, 503, 503 };
+	for (unsigned i = 0; i < 3; i++) {
+		start(0, u, PRIORITY_NORMAL);
+		assert_true(kit_run(&p[0].ready, 1000));
+		upstream_answered(&p[0].call, how[i]);
+		probe_finish(&p[0], 0);
+		probe_fini(&p[0]);
+	}
+	assert_int_equal(breaker_state(b), BREAKER_OPEN);
+	upstream_detach(&u);
+	breaker_unref(&b);
+}
+
+TEST_WITH(a_trial_has_succeeded_with_its_head, setup, teardown)
+{
+	struct breaker *b = breaker_get(STR("test"));
+	conf.conf.breaker = (struct breaker_conf){ .failures = 5000,
+		.requests = 1,
+		.within = 60000,
+		.open = 10,
+		.open_max = 10,
+		.trials = 1,
+		.statuses = 1 << 2 };
+	struct upstream *u = attach(b);
+	start(0, u, PRIORITY_NORMAL);
+	assert_true(kit_run(&p[0].ready, 1000));
+	upstream_answered(&p[0].call, 503);
+	probe_finish(&p[0], 0);
+	probe_fini(&p[0]);
+	assert_int_equal(breaker_state(b), BREAKER_OPEN);
+	kit_pass(30);
+	start(0, u, PRIORITY_NORMAL);
+	assert_int_equal(p[0].err, 0);
+	assert_true(kit_run(&p[0].ready, 1000));
+	upstream_answered(&p[0].call, 200); /* and its body takes hours */
+	assert_int_equal(breaker_state(b), BREAKER_CLOSED);
+	probe_finish(&p[0], ERR_UPSTREAM_RESET);
+	probe_fini(&p[0]);
+	assert_int_equal(breaker_state(b), BREAKER_CLOSED);
+	upstream_detach(&u);
+	breaker_unref(&b);
+}
+
 TEST_GROUP(kit_setup, kit_teardown);

@@ -43,7 +43,7 @@ TEST(mistakes_have_their_place)
 	assert_string_equal(parse("[\"10.0.0.2:80\",\n {\"address\": \"http://a\"}]"),
 		"2:14 [1].address: a server is host:port, without a scheme");
 	assert_string_equal(parse("- 10.0.0.2:80\n- { address: a:1, weight: 101 }\n"),
-		"2:27 [1].weight: must be between 1 and 100, not \"101\"");
+		"2:27 [1].weight: must be at most 100, not \"101\"");
 	assert_string_equal(parse("- 10.0.0.2:80\n- b:1\n- 10.0.0.2:80\n"),
 		"3:3 [2]: this server stands in the list already");
 	assert_non_null(strstr(parse("- { adress: a:1 }\n"), "1:5 [0]: unknown key \"adress\""));
