@@ -11,7 +11,7 @@
 
 /* The name by which a gateway marks sockets that it gives away. */
 #define INHERITED_GIVEN "sluice.given"
-enum { INHERITED_FIRST = 3, INHERITED_MAX = 1 << 16, INHERITED_NAME = 64 };
+enum { INHERITED_FIRST = 3, INHERITED_MAX = 4096, INHERITED_NAME = 64 };
 
 /* Who has the sockets of an address besides this process. */
 enum inherited_kind {
