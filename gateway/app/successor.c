@@ -193,7 +193,7 @@ static void successor_is_ready(struct process *p)
 		(void)kill(pid, SIGHUP);
 	p->reload_wanted = false;
 	log_info("process", "successor %d serves: this process ends", (int)pid);
-	(void)snprintf(text, sizeof(text), "WATCHDOG=1\nMAINPID=%d", (int)pid);
+	(void)snprintf(text, sizeof(text), "MAINPID=%d\nWATCHDOG=1", (int)pid);
 	notify_send(text);
 	notify_stop(); /* from now on the successor speaks for the service */
 	admin_upgraded(p->admin, (int)pid, NULL);

@@ -23,7 +23,9 @@ class Tool:
 
     def read(self, wanted=None):
         out = self.process.proc.stdout
-        ready = select.select([out], [], [], 10)[0]
+        poll = select.poll()    # select() knows no descriptor beyond 1023
+        poll.register(out, select.POLLIN)
+        ready = poll.poll(10_000)
         line = out.readline().strip() if ready else ""
         if not line or wanted not in (None, line):
             raise RuntimeError(f"{self.process.argv}: said {line!r}: {self.process.log_tail()}")
