@@ -157,19 +157,27 @@ static void reload_answer_bad(struct admin_call *c, const struct diag *d)
 	call_problem_end(c, PROBLEM_BAD_CONFIGURATION, &o);
 }
 
+/* The document of a command that workers have heard of, up to its state. Returns how many have not
+ * answered. */
+static unsigned begin_state(struct json_out *o, const struct gather_answer *v, unsigned n)
+{
+	unsigned silent = 0;
+	for (unsigned i = 0; i < n; i++)
+		silent += v[i].silent;
+	json_init_heap(o, CALL_JSON_MAX);
+	o->pretty = true;
+	json_open(o, '{');
+	json_key(o, STR("state"));
+	return silent;
+}
+
 /* The snapshot was posted before the question, so a worker that has answered has it. */
 static void reload_on_workers(struct gather_wait *w, const struct gather_answer *v, unsigned n)
 {
 	struct admin_call *c = container_of(w, struct admin_call, wait);
 	struct admin_facts f = call_facts(c);
 	struct json_out o;
-	unsigned silent = 0;
-	for (unsigned i = 0; i < n; i++)
-		silent += v[i].silent;
-	json_init_heap(&o, CALL_JSON_MAX);
-	o.pretty = true;
-	json_open(&o, '{');
-	json_key(&o, STR("state"));
+	unsigned silent = begin_state(&o, v, n);
 	json_str(&o, silent ? STR("loaded") : STR("in-force"));
 	json_key(&o, STR("config"));
 	status_write_config(&o, f.snap);
@@ -250,13 +258,7 @@ static void servers_on_workers(struct gather_wait *w, const struct gather_answer
 {
 	struct admin_call *c = container_of(w, struct admin_call, wait);
 	struct json_out o;
-	unsigned silent = 0;
-	for (unsigned i = 0; i < n; i++)
-		silent += v[i].silent;
-	json_init_heap(&o, CALL_JSON_MAX);
-	o.pretty = true;
-	json_open(&o, '{');
-	json_key(&o, STR("state"));
+	unsigned silent = begin_state(&o, v, n);
 	json_str(&o, STR("set"));
 	if (silent) {
 		json_key(&o, STR("silent_workers"));
