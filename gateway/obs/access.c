@@ -362,6 +362,8 @@ void access_mask(const struct access_conf *conf, const struct access_record *r,
 {
 	bool drop = conf->query == ACCESS_QUERY_DROP;
 	*masked = *r;
+	if (str_eq(r->peer, r->client))
+		masked->peer = STR_NONE;
 	access_request(masked, room, drop);
 	if (r->referer.len)
 		access_referer(masked, room, drop);

@@ -164,7 +164,7 @@ TEST(long_texts)
 		r.path = r.query = r.rewritten_path = r.rewritten_query = r.user_agent = t;
 		r.referer = r.upstream = r.server = r.reason = r.detail = r.consumer = t;
 		r.tls = r.trace_id = t;
-		r.notes = (sluice_strs){ many, 64 };
+		r.notes = r.failures = (sluice_strs){ many, 64 };
 		struct sent *s = send_record(&r, &conf);
 		size_t n = access_line(&conf, &r, s->line, sizeof(s->line));
 		static char own[ACCESS_LINE_MAX];
@@ -176,6 +176,24 @@ TEST(long_texts)
 				assert_int_equal(s->v[i].text.len, 2047);
 		}
 	}
+}
+
+/* What a line leaves out is decided by the whole texts, and not by what an image keeps of them. */
+TEST(texts_that_differ_behind_what_is_kept)
+{
+	static char client[4096], peer[4096], own[ACCESS_LINE_MAX];
+	const struct access_conf conf = { .format = ACCESS_JSON };
+	struct access_record r = whole();
+	memset(client, 'a', sizeof(client));
+	memset(peer, 'a', sizeof(peer) - 1);
+	r.client = str_n(client, sizeof(client));
+	r.peer = str_n(peer, sizeof(peer));
+	struct sent *s = send_record(&r, &conf);
+	size_t n = access_line(&conf, &r, s->line, sizeof(s->line));
+	size_t made = access_masked_line(s->got.format, &s->got.record, own, sizeof(own));
+	assert_int_equal(made, n);
+	assert_memory_equal(own, s->line, n);
+	assert_non_null(memmem(own, n, "\"peer\":", 7));
 }
 
 TEST(room_and_broken_images)
