@@ -6,7 +6,7 @@
  */
 #include "bearer.h"
 
-#include "strict.h"
+#include "../jose/strict.h"
 
 enum { SCHEME_LEN = sizeof "bearer" - 1 };
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-#include "claims.h"
+#include "../jose/claims.h"
 
 /* The tags of a set fill half a cache line: a token that is not here is told by one look. */
 struct cache_set {

@@ -9,7 +9,7 @@
 #include <jansson.h>
 #include <sluice/str.h>
 
-#include "keys.h"
+#include "../jose/keys.h"
 #include "rules.h"
 
 enum { CACHE_WAYS = 8 };

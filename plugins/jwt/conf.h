@@ -4,6 +4,7 @@
 
 #include <sluice/str.h>
 
+#include "../oauth/source.h"
 #include "reason.h"
 
 struct jwt_conf {
@@ -22,7 +23,8 @@ struct jwt_conf {
 	bool forward_token, optional;
 	sluice_str realm, resource_metadata;
 	uint64_t cache;
-	uint64_t refresh, min_refresh, max_stale, key_wait, fetch_timeout; /* ms */
+	struct source_terms keys;
+	uint64_t min_refresh, key_wait; /* ms */
 	sluice_str ca_file;
 
 	/* set by check() */

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "strict.h"
+#include "../jose/strict.h"
 #include "../shared/url.h"
 
 static uint64_t ms_to_ns(uint64_t ms)
@@ -34,8 +34,9 @@ const struct issuer_keys *issuers_keys(const void *published)
 /* Until when its keys are believed, if nobody can have them fetched anew. */
 static uint64_t believed_until(const struct jwt_conf *conf, const struct issuer *i)
 {
-	return conf->max_stale ? source_current_at(i->sub.source) + ms_to_ns(conf->max_stale)
-			       : UINT64_MAX;
+	return conf->keys.max_stale
+		? source_current_at(i->sub.source) + ms_to_ns(conf->keys.max_stale)
+		: UINT64_MAX;
 }
 
 static struct keyset *believed_keys(const struct jwt_conf *conf, struct issuer *i)
@@ -109,8 +110,8 @@ static void on_timer(sluice_instance *inst, void *arg)
 
 static void on_changed(const struct subscription *sub)
 {
-	publish(sub->inst, sub->conf);
-	arm(sub->inst, sub->conf);
+	publish(sub->inst, sub->owner);
+	arm(sub->inst, sub->owner);
 }
 
 void issuers_refresh(sluice_instance *inst, const struct jwt_conf *conf)
@@ -231,7 +232,10 @@ static int add(sluice_instance *inst, struct jwt_conf *conf, const char *option,
 		return -1;
 	struct issuer *issuer = &conf->trusted[conf->n_trusted];
 	issuer->name = name;
-	issuer->sub = (struct subscription){ .inst = inst, .conf = conf, .changed = on_changed };
+	issuer->sub = (struct subscription){ .inst = inst,
+		.terms = &conf->keys,
+		.owner = conf,
+		.changed = on_changed };
 	if (source_join(&issuer->sub, &id, why, sizeof why) < 0) {
 		source_leave(&issuer->sub);
 		sluice_conf_error(inst, of_keys, "%s", why);
@@ -260,9 +264,9 @@ int issuers_check(sluice_instance *inst, struct jwt_conf *conf)
 	int rc = check_one_way(inst, conf);
 	if (rc < 0)
 		return rc;
-	if (!sluice_conf_given(inst, "max_stale") && conf->max_stale < 2 * conf->refresh)
-		conf->max_stale = 2 * conf->refresh;
-	if (conf->max_stale && conf->max_stale < conf->refresh) {
+	if (!sluice_conf_given(inst, "max_stale") && conf->keys.max_stale < 2 * conf->keys.refresh)
+		conf->keys.max_stale = 2 * conf->keys.refresh;
+	if (conf->keys.max_stale && conf->keys.max_stale < conf->keys.refresh) {
 		sluice_conf_error(inst, "max_stale", "is shorter than refresh");
 		rc = -1;
 	}

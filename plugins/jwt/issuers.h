@@ -7,7 +7,8 @@
 
 #include <jansson.h>
 
-#include "source.h"
+#include "../oauth/source.h"
+#include "conf.h"
 
 enum { ISSUERS_MAX = 16 };
 

@@ -2,6 +2,8 @@
 #ifndef JWT_REASON_H
 #define JWT_REASON_H
 
+#include "../jose/result.h"
+
 enum reason {
 	REASON_NONE, /* nothing is wrong */
 #define REASON(name, status, code, error, sentence) REASON_##name,
@@ -20,5 +22,7 @@ struct reason_info {
 
 /* Not of REASON_NONE and REASON_NO_MEMORY. */
 const struct reason_info *reason_info(enum reason why);
+/* What a result of reading or verifying a token means for the request. */
+enum reason reason_of_jose(enum jose_result result);
 
 #endif

@@ -1,8 +1,8 @@
 /* The checks of a token's claims. */
 #include "rules.h"
 
-#include "claims.h"
-#include "strict.h"
+#include "../jose/claims.h"
+#include "../jose/strict.h"
 
 /* The end of the year 9999. A later date has the wrong unit, mostly milliseconds, and is
  * refused. */

@@ -55,7 +55,7 @@ static void read_token(sluice_str text)
 {
 	struct token t;
 	json_t *claims;
-	if (token_open(&t, text) != REASON_NONE || token_read_claims(&t, &claims) != REASON_NONE)
+	if (token_open(&t, text) != JOSE_OK || token_read_claims(&t, &claims) != JOSE_OK)
 		return;
 	check_claims(claims);
 	json_decref(claims);

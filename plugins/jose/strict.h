@@ -2,8 +2,8 @@
  * Strict readers of base64url and JSON: nothing beyond the RFCs is accepted, since a text that
  * another reader understands differently allows forgeries.
  */
-#ifndef JWT_STRICT_H
-#define JWT_STRICT_H
+#ifndef JOSE_STRICT_H
+#define JOSE_STRICT_H
 
 #include <jansson.h>
 #include <sluice/str.h>

@@ -18,15 +18,15 @@
 
 static struct verifier v;
 
-static enum reason check_allowing(const char *jwks, const char *text, uint64_t allowed)
+static enum jose_result check_allowing(const char *jwks, const char *text, uint64_t allowed)
 {
 	char why[320];
 	struct token t;
 	struct keyset *set = keys_read((sluice_str){ jwks, strlen(jwks) }, why, sizeof why);
 	if (!set)
 		fail_msg("%s", why);
-	enum reason r = token_open(&t, (sluice_str){ text, strlen(text) });
-	if (r == REASON_NONE)
+	enum jose_result r = token_open(&t, (sluice_str){ text, strlen(text) });
+	if (r == JOSE_OK)
 		r = verifier_check(&v, set, &t, allowed);
 	keys_unref(set);
 	/* nothing is left for this thread's TLS to stumble over */
@@ -34,7 +34,7 @@ static enum reason check_allowing(const char *jwks, const char *text, uint64_t a
 	return r;
 }
 
-static enum reason check(const char *jwks, const char *text)
+static enum jose_result check(const char *jwks, const char *text)
 {
 	return check_allowing(jwks, text, ALL);
 }
@@ -109,9 +109,9 @@ TEST(verifies_the_examples)
 	const char *ed = "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc.hgyY0il_"
 			 "MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6d"
 			 "WbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg";
-	assert_int_equal(check(a2_key, a2), REASON_NONE);
-	assert_int_equal(check(a3_key, a3), REASON_NONE);
-	assert_int_equal(check(ed_key, ed), REASON_NONE);
+	assert_int_equal(check(a2_key, a2), JOSE_OK);
+	assert_int_equal(check(a3_key, a3), JOSE_OK);
+	assert_int_equal(check(ed_key, ed), JOSE_OK);
 }
 
 TEST(verifies_every_algorithm)
@@ -123,7 +123,7 @@ TEST(verifies_every_algorithm)
 		for (size_t i = 0; i < N_GOOD; i++)
 			assert_int_equal(
 				check(jwks, mint(good[i].kind, good[i].alg, good[i].kid, CLAIMS)),
-				REASON_NONE);
+				JOSE_OK);
 	}
 }
 
@@ -156,7 +156,7 @@ TEST(verifies_a_peers_tokens)
 		assert_non_null(text);
 		ERR_clear_error();
 		assert_int_equal(check(mint_jwks(mint_jwk(rows[i].kind, NULL, NULL), NULL), text),
-			REASON_NONE);
+			JOSE_OK);
 		free(text);
 		jwt_free(jwt);
 		BIO_free(bio);
@@ -174,23 +174,20 @@ TEST(refuses_changed_tokens)
 		for (size_t at = 0; at < n; at += step) {
 			char old = text[at];
 			text[at] = old == 'A' ? 'B' : 'A';
-			if (check(jwks, text) == REASON_NONE)
+			if (check(jwks, text) == JOSE_OK)
 				fail_msg("%s: character %zu of %zu may change", good[i].alg, at, n);
 			text[at] = old;
 		}
-		assert_int_equal(check(jwks, text), REASON_NONE);
+		assert_int_equal(check(jwks, text), JOSE_OK);
 	}
 }
 
 TEST(refuses_another_key)
 {
 	const char *jwks = mint_jwks(mint_jwk(MINT_RSA, "a", NULL), NULL);
-	assert_int_equal(check(jwks, mint(MINT_RSA_OTHER, "RS256", "a", CLAIMS)),
-		REASON_TOKEN_SIGNATURE);
-	assert_int_equal(check(jwks, mint(MINT_RSA_OTHER, "RS256", NULL, CLAIMS)),
-		REASON_TOKEN_SIGNATURE);
-	assert_int_equal(check(jwks, mint(MINT_RSA_3072, "RS256", "a", CLAIMS)),
-		REASON_TOKEN_SIGNATURE);
+	assert_int_equal(check(jwks, mint(MINT_RSA_OTHER, "RS256", "a", CLAIMS)), JOSE_SIGNATURE);
+	assert_int_equal(check(jwks, mint(MINT_RSA_OTHER, "RS256", NULL, CLAIMS)), JOSE_SIGNATURE);
+	assert_int_equal(check(jwks, mint(MINT_RSA_3072, "RS256", "a", CLAIMS)), JOSE_SIGNATURE);
 }
 
 /* The algorithm of a token never chooses how a key is used. */
@@ -201,36 +198,36 @@ TEST(refuses_confusions)
 	assert_int_equal(check(jwks,
 				 mint_token(MINT_RSA, "HS256",
 					 "{\"alg\":\"HS256\",\"kid\":\"rsa\"}", CLAIMS)),
-		REASON_TOKEN_ALGORITHM);
+		JOSE_ALGORITHM);
 	assert_int_equal(check(jwks,
 				 mint_token(MINT_RSA, "HS256",
 					 "{\"alg\":\"RS256\",\"kid\":\"rsa\"}", CLAIMS)),
-		REASON_TOKEN_SIGNATURE);
+		JOSE_SIGNATURE);
 	assert_int_equal(check(jwks,
 				 mint_token(MINT_RSA, "none", "{\"alg\":\"none\",\"kid\":\"rsa\"}",
 					 CLAIMS)),
-		REASON_TOKEN_ALGORITHM);
+		JOSE_ALGORITHM);
 	assert_int_equal(check(jwks,
 				 mint_token(MINT_RSA, "none", "{\"alg\":\"RS256\",\"kid\":\"rsa\"}",
 					 CLAIMS)),
-		REASON_TOKEN_MALFORMED);
+		JOSE_MALFORMED);
 	/* a kid of another type or curve */
 	for (size_t i = 0; i < N_GOOD; i++) {
 		for (size_t k = 0; k < N_GOOD; k++) {
 			const char *header = mint_text("{\"alg\":\"%s\",\"kid\":\"%s\"}",
 				good[i].alg, good[k].kid);
-			enum reason r =
+			enum jose_result r =
 				check(jwks, mint_token(good[i].kind, good[i].alg, header, CLAIMS));
 			if (good[i].kind == good[k].kind)
-				assert_int_equal(r, REASON_NONE);
+				assert_int_equal(r, JOSE_OK);
 			else if (strcmp(good[i].alg, "EdDSA") == 0 &&
 				strncmp(good[k].kid, "ed", 2) == 0)
 				/* either curve has that name */
-				assert_int_equal(r, REASON_TOKEN_SIGNATURE);
+				assert_int_equal(r, JOSE_SIGNATURE);
 			else if (good[i].kind <= MINT_RSA_3072 && good[k].kind <= MINT_RSA_3072)
-				assert_int_equal(r, REASON_TOKEN_SIGNATURE);
+				assert_int_equal(r, JOSE_SIGNATURE);
 			else
-				assert_int_equal(r, REASON_TOKEN_KEY_ALGORITHM);
+				assert_int_equal(r, JOSE_KEY_ALGORITHM);
 		}
 	}
 	/* a signature of one padding or digest under the name of another */
@@ -243,20 +240,17 @@ TEST(refuses_confusions)
 	for (size_t i = 0; i < sizeof named / sizeof *named; i++) {
 		const char *header = mint_text("{\"alg\":\"%s\",\"kid\":\"rsa\"}", named[i][0]);
 		assert_int_equal(check(jwks, mint_token(MINT_RSA, named[i][1], header, CLAIMS)),
-			REASON_TOKEN_SIGNATURE);
+			JOSE_SIGNATURE);
 	}
 }
 
 TEST(obeys_the_keys_own_algorithm)
 {
 	const char *jwks = mint_jwks(mint_jwk(MINT_RSA, "a", "\"alg\":\"RS256\""), NULL);
-	assert_int_equal(check(jwks, mint(MINT_RSA, "RS256", "a", CLAIMS)), REASON_NONE);
-	assert_int_equal(check(jwks, mint(MINT_RSA, "RS512", "a", CLAIMS)),
-		REASON_TOKEN_KEY_ALGORITHM);
-	assert_int_equal(check(jwks, mint(MINT_RSA, "PS256", "a", CLAIMS)),
-		REASON_TOKEN_KEY_ALGORITHM);
-	assert_int_equal(check(jwks, mint(MINT_RSA, "PS256", NULL, CLAIMS)),
-		REASON_TOKEN_KEY_UNKNOWN);
+	assert_int_equal(check(jwks, mint(MINT_RSA, "RS256", "a", CLAIMS)), JOSE_OK);
+	assert_int_equal(check(jwks, mint(MINT_RSA, "RS512", "a", CLAIMS)), JOSE_KEY_ALGORITHM);
+	assert_int_equal(check(jwks, mint(MINT_RSA, "PS256", "a", CLAIMS)), JOSE_KEY_ALGORITHM);
+	assert_int_equal(check(jwks, mint(MINT_RSA, "PS256", NULL, CLAIMS)), JOSE_KEY_UNKNOWN);
 }
 
 TEST(obeys_the_configuration)
@@ -269,8 +263,7 @@ TEST(obeys_the_configuration)
 		assert_int_equal(check_allowing(jwks,
 					 mint(good[i].kind, good[i].alg, good[i].kid, CLAIMS),
 					 allowed),
-			alg_exact(allowed) & alg_exact(ALG_BIT(alg)) ? REASON_NONE
-								     : REASON_TOKEN_ALGORITHM);
+			alg_exact(allowed) & alg_exact(ALG_BIT(alg)) ? JOSE_OK : JOSE_ALGORITHM);
 	}
 }
 
@@ -283,23 +276,23 @@ TEST(tells_the_names_of_eddsa_apart)
 		enum alg allowed;
 		enum mint_kind kind;
 		const char *alg;
-		enum reason why;
+		enum jose_result why;
 	} rows[] = {
-		{ ALG_EDDSA, MINT_ED25519, "Ed25519", REASON_NONE },
-		{ ALG_EDDSA, MINT_ED448, "Ed448", REASON_NONE },
-		{ ALG_EDDSA, MINT_ED448, "EdDSA", REASON_NONE },
-		{ ALG_ED25519, MINT_ED25519, "EdDSA", REASON_NONE },
-		{ ALG_ED25519, MINT_ED25519, "Ed25519", REASON_NONE },
-		{ ALG_ED25519, MINT_ED448, "EdDSA", REASON_TOKEN_KEY_ALGORITHM },
-		{ ALG_ED25519, MINT_ED448, "Ed448", REASON_TOKEN_ALGORITHM },
-		{ ALG_ED448, MINT_ED448, "EdDSA", REASON_NONE },
-		{ ALG_ED448, MINT_ED25519, "Ed25519", REASON_TOKEN_ALGORITHM },
-		{ ALG_RS256, MINT_ED25519, "EdDSA", REASON_TOKEN_ALGORITHM },
+		{ ALG_EDDSA, MINT_ED25519, "Ed25519", JOSE_OK },
+		{ ALG_EDDSA, MINT_ED448, "Ed448", JOSE_OK },
+		{ ALG_EDDSA, MINT_ED448, "EdDSA", JOSE_OK },
+		{ ALG_ED25519, MINT_ED25519, "EdDSA", JOSE_OK },
+		{ ALG_ED25519, MINT_ED25519, "Ed25519", JOSE_OK },
+		{ ALG_ED25519, MINT_ED448, "EdDSA", JOSE_KEY_ALGORITHM },
+		{ ALG_ED25519, MINT_ED448, "Ed448", JOSE_ALGORITHM },
+		{ ALG_ED448, MINT_ED448, "EdDSA", JOSE_OK },
+		{ ALG_ED448, MINT_ED25519, "Ed25519", JOSE_ALGORITHM },
+		{ ALG_RS256, MINT_ED25519, "EdDSA", JOSE_ALGORITHM },
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		const char *kid = rows[i].kind == MINT_ED448 ? "ed448" : "ed";
-		enum reason why = check_allowing(jwks, mint(rows[i].kind, rows[i].alg, kid, CLAIMS),
-			ALG_BIT(rows[i].allowed));
+		enum jose_result why = check_allowing(jwks,
+			mint(rows[i].kind, rows[i].alg, kid, CLAIMS), ALG_BIT(rows[i].allowed));
 		if (why != rows[i].why)
 			fail_msg("row %zu: reason %d", i, (int)why);
 	}
@@ -312,26 +305,26 @@ TEST(finds_keys_by_kid)
 	const char *k1 = mint_jwk(MINT_RSA, "a", NULL), *k2 = mint_jwk(MINT_RSA_OTHER, "a", NULL);
 	const char *k3 = mint_jwk(MINT_RSA_OTHER, "A", NULL), *k4 = mint_jwk(MINT_RSA, NULL, NULL);
 	const char *k5 = mint_jwk(MINT_P256, "a", NULL);
-	assert_int_equal(check(mint_jwks(k1, NULL), token), REASON_NONE);
-	assert_int_equal(check(mint_jwks(k3, NULL), token), REASON_TOKEN_KEY_UNKNOWN);
+	assert_int_equal(check(mint_jwks(k1, NULL), token), JOSE_OK);
+	assert_int_equal(check(mint_jwks(k3, NULL), token), JOSE_KEY_UNKNOWN);
 	assert_int_equal(check(mint_jwks(k4, NULL), token),
-		REASON_TOKEN_KEY_UNKNOWN); /* a kid names its key */
+		JOSE_KEY_UNKNOWN); /* a kid names its key */
 	assert_int_equal(check(mint_jwks(k2, k1, NULL), token),
-		REASON_NONE); /* RFC 7517 4.5: kids may repeat */
-	assert_int_equal(check(mint_jwks(k5, k1, NULL), token), REASON_NONE);
-	assert_int_equal(check(mint_jwks(k3, k4, NULL), nameless), REASON_NONE);
-	assert_int_equal(check(mint_jwks(k5, k3, k3, k3, k1, NULL), nameless), REASON_NONE);
+		JOSE_OK); /* RFC 7517 4.5: kids may repeat */
+	assert_int_equal(check(mint_jwks(k5, k1, NULL), token), JOSE_OK);
+	assert_int_equal(check(mint_jwks(k3, k4, NULL), nameless), JOSE_OK);
+	assert_int_equal(check(mint_jwks(k5, k3, k3, k3, k1, NULL), nameless), JOSE_OK);
 	assert_int_equal(check(mint_jwks(k3, k3, k3, k3, k1, NULL), nameless),
-		REASON_TOKEN_KEY_UNKNOWN); /* too many */
+		JOSE_KEY_UNKNOWN); /* too many */
 	assert_int_equal(check(mint_jwks(mint_jwk(MINT_RSA, "", NULL), NULL),
 				 mint(MINT_RSA, "RS256", "", CLAIMS)),
-		REASON_NONE);
+		JOSE_OK);
 	static const char *const tricks[] = { "../a", "a/../a", "a' OR '1'='1", "a\\u0001", "A",
 		"a ", "aa", "%61" };
 	for (size_t i = 0; i < sizeof tricks / sizeof *tricks; i++)
 		assert_int_equal(check(mint_jwks(k1, NULL),
 					 mint(MINT_RSA, "RS256", tricks[i], CLAIMS)),
-			REASON_TOKEN_KEY_UNKNOWN);
+			JOSE_KEY_UNKNOWN);
 }
 
 /* The lengths of ECDSA and RSA signatures are exact; r and s of zero, and of the group's order,
@@ -344,18 +337,18 @@ TEST(refuses_odd_signatures)
 	for (size_t n = 1; n <= 70; n++)
 		assert_int_equal(
 			check(ec, mint_parts("{\"alg\":\"ES256\"}", CLAIMS, mint_b64(sig, n))),
-			REASON_TOKEN_SIGNATURE);
+			JOSE_SIGNATURE);
 	memset(sig, 0xff, sizeof sig);
 	assert_int_equal(check(ec, mint_parts("{\"alg\":\"ES256\"}", CLAIMS, mint_b64(sig, 64))),
-		REASON_TOKEN_SIGNATURE);
+		JOSE_SIGNATURE);
 	memset(sig, 0, sizeof sig);
 	sig[63] = 1;
 	assert_int_equal(check(ec, mint_parts("{\"alg\":\"ES256\"}", CLAIMS, mint_b64(sig, 64))),
-		REASON_TOKEN_SIGNATURE);
+		JOSE_SIGNATURE);
 	for (size_t n = 254; n <= 258; n++)
 		assert_int_equal(
 			check(rsa, mint_parts("{\"alg\":\"RS256\"}", CLAIMS, mint_b64(sig, n))),
-			REASON_TOKEN_SIGNATURE);
+			JOSE_SIGNATURE);
 	/* OpenSSL's own DER form is not the JWS form */
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	const char *text = mint_text("%s.%s", mint_b64("{\"alg\":\"ES256\"}", 15),
@@ -364,8 +357,7 @@ TEST(refuses_odd_signatures)
 	assert_int_equal(EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, mint_key(MINT_P256)), 1);
 	assert_int_equal(EVP_DigestSign(ctx, sig, &n, (const uint8_t *)text, strlen(text)), 1);
 	EVP_MD_CTX_free(ctx);
-	assert_int_equal(check(ec, mint_text("%s.%s", text, mint_b64(sig, n))),
-		REASON_TOKEN_SIGNATURE);
+	assert_int_equal(check(ec, mint_text("%s.%s", text, mint_b64(sig, n))), JOSE_SIGNATURE);
 }
 
 /* r or s with leading zeros, or with its top bit set, must survive the way to DER: many tokens meet
@@ -377,12 +369,12 @@ TEST(converts_all_ecdsa_numbers)
 	for (int i = 0; i < 600; i++) {
 		assert_int_equal(
 			check(p256, mint(MINT_P256, "ES256", NULL, mint_text("{\"i\":%d}", i))),
-			REASON_NONE);
+			JOSE_OK);
 		if (i < 20)
 			assert_int_equal(check(p521,
 						 mint(MINT_P521, "ES512", NULL,
 							 mint_text("{\"i\":%d}", i))),
-				REASON_NONE);
+				JOSE_OK);
 	}
 }
 

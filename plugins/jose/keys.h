@@ -2,8 +2,8 @@
  * Key sets (RFC 7517): the public keys of one document, each bound to the algorithms it may verify.
  * A set is immutable and shared by reference: the main thread makes it, workers read it.
  */
-#ifndef JWT_KEYS_H
-#define JWT_KEYS_H
+#ifndef JOSE_KEYS_H
+#define JOSE_KEYS_H
 
 #include <openssl/types.h>
 #include <stdatomic.h>

@@ -173,14 +173,14 @@ static bool kid_fits(const struct key *key, const struct token *t)
 	return key->kid && key->kid_len == t->kid_len && memcmp(key->kid, t->kid, t->kid_len) == 0;
 }
 
-enum reason verifier_check(struct verifier *v, const struct keyset *set, const struct token *t,
+enum jose_result verifier_check(struct verifier *v, const struct keyset *set, const struct token *t,
 	uint64_t allowed)
 {
 	size_t candidates[VERIFY_MAX_TRIES], n = 0;
 	bool kid_known = false;
 	uint32_t algs = alg_exact(ALG_BIT(t->alg)) & alg_exact(allowed);
 	if (!algs)
-		return REASON_TOKEN_ALGORITHM;
+		return JOSE_ALGORITHM;
 	for (size_t i = 0; i < set->n; i++) {
 		if (!kid_fits(&set->v[i], t))
 			continue;
@@ -189,17 +189,16 @@ enum reason verifier_check(struct verifier *v, const struct keyset *set, const s
 			continue;
 		if (n == VERIFY_MAX_TRIES)
 			/* more tries would make malformed tokens expensive */
-			return REASON_TOKEN_KEY_UNKNOWN;
+			return JOSE_KEY_UNKNOWN;
 		candidates[n++] = i;
 	}
 	if (n == 0)
-		return kid_known && t->has_kid ? REASON_TOKEN_KEY_ALGORITHM
-					       : REASON_TOKEN_KEY_UNKNOWN;
+		return kid_known && t->has_kid ? JOSE_KEY_ALGORITHM : JOSE_KEY_UNKNOWN;
 	if (!turn_to(v, set))
-		return REASON_NO_MEMORY;
+		return JOSE_NO_MEMORY;
 	for (size_t i = 0; i < n; i++) {
 		if (verify_with(v, &v->keys[candidates[i]], &set->v[candidates[i]], t))
-			return REASON_NONE;
+			return JOSE_OK;
 	}
-	return REASON_TOKEN_SIGNATURE;
+	return JOSE_SIGNATURE;
 }

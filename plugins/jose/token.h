@@ -3,18 +3,19 @@
  * claims are read in a second step, so that nothing in them is used before the signature was
  * verified.
  */
-#ifndef JWT_TOKEN_H
-#define JWT_TOKEN_H
+#ifndef JOSE_TOKEN_H
+#define JOSE_TOKEN_H
 
 #include <jansson.h>
 #include <sluice/plugin.h>
 
 #include "alg.h"
-#include "reason.h"
+#include "result.h"
 
 enum {
 	TOKEN_MAX_SIGNATURE = 1024, /* RSA with 8192 bits */
 	TOKEN_MAX_KID = 256,
+	TOKEN_MAX_TYP = 64, /* of a longer one only so much is kept: no type is as long */
 	TOKEN_MAX_DEPTH = 16,
 };
 
@@ -22,16 +23,19 @@ struct token {
 	sluice_str signed_text; /* borrowed: header.claims, as signed */
 	sluice_str claims_text; /* borrowed: the claims, encoded */
 	enum alg alg;
-	bool has_kid;
-	size_t kid_len;
+	bool has_kid, has_typ;
+	size_t kid_len, typ_len;
 	size_t signature_len;
 	char kid[TOKEN_MAX_KID];
+	char typ[TOKEN_MAX_TYP];
 	uint8_t signature[TOKEN_MAX_SIGNATURE + 2]; /* room for the decoder */
 };
 
 /* Split text and read the header. The token borrows from text and owns nothing. */
-enum reason token_open(struct token *t, sluice_str text);
+enum jose_result token_open(struct token *t, sluice_str text);
 /* Decode the claims, which the caller releases. To be called after the signature was verified. */
-enum reason token_read_claims(const struct token *t, json_t **claims);
+enum jose_result token_read_claims(const struct token *t, json_t **claims);
+/* Whether `typ` is there and is that media type; name is without `application/`. */
+bool token_has_type(const struct token *t, sluice_str name);
 
 #endif

@@ -5,15 +5,21 @@
  * growing pauses, and keeps the last good keys while fetches fail. Each subscriber decides how long
  * it accepts old keys. Functions for workers are marked.
  */
-#ifndef JWT_SOURCE_H
-#define JWT_SOURCE_H
+#ifndef OAUTH_SOURCE_H
+#define OAUTH_SOURCE_H
 
 #include <stdatomic.h>
 
-#include "conf.h"
-#include "keys.h"
+#include "../jose/keys.h"
 
 struct source;
+
+/* How a subscriber wants its source to be kept current. All in ms. */
+struct source_terms {
+	uint64_t refresh;   /* between two fetches that succeed */
+	uint64_t max_stale; /* how long keys are used that cannot be fetched anew; 0: for ever */
+	uint64_t fetch_timeout; /* of one fetch */
+};
 
 enum source_kind { SOURCE_FILE, SOURCE_URL, SOURCE_DISCOVERY };
 
@@ -29,10 +35,11 @@ enum subscription_state { SUBSCRIPTION_NONE, SUBSCRIPTION_MADE, SUBSCRIPTION_IN_
 
 /* zeroed before source_join() */
 struct subscription {
-	struct source *source;       /* shared: ref */
-	sluice_instance *inst;       /* borrowed: outlives it */
-	const struct jwt_conf *conf; /* borrowed: outlives it */
+	struct source *source;            /* shared: ref */
+	sluice_instance *inst;            /* borrowed: outlives it */
+	const struct source_terms *terms; /* borrowed: outlives it */
 	enum subscription_state state;
+	const void *owner; /* borrowed: for changed() */
 	/* main thread: a round is over. Must not begin one */
 	void (*changed)(const struct subscription *);
 	struct subscription *next;

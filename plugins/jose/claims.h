@@ -1,6 +1,6 @@
 /* Finding claims by path, and their values as text. */
-#ifndef JWT_CLAIMS_H
-#define JWT_CLAIMS_H
+#ifndef JOSE_CLAIMS_H
+#define JOSE_CLAIMS_H
 
 #include <jansson.h>
 #include <sluice/plugin.h>

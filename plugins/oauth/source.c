@@ -7,7 +7,7 @@
 #include <sys/random.h>
 
 #include "../shared/url.h"
-#include "strict.h"
+#include "../jose/strict.h"
 
 enum { MAX_DISCOVERY = 256 * 1024, DISCOVERY_DEPTH = 16 };
 
@@ -70,7 +70,7 @@ static uint64_t refresh_of(const struct source *s)
 {
 	uint64_t ms = UINT64_MAX;
 	for (const struct subscription *sub = s->subs; sub; sub = sub->next)
-		ms = sub->conf->refresh < ms ? sub->conf->refresh : ms;
+		ms = sub->terms->refresh < ms ? sub->terms->refresh : ms;
 	return ms;
 }
 
@@ -79,7 +79,7 @@ static bool somebody_is_without(const struct source *s)
 {
 	uint64_t age = sluice_now_ns() - atomic_load(&s->current_ns);
 	for (const struct subscription *sub = s->subs; sub; sub = sub->next) {
-		if (sub->conf->max_stale && age >= ms_to_ns(sub->conf->max_stale))
+		if (sub->terms->max_stale && age >= ms_to_ns(sub->terms->max_stale))
 			return true;
 	}
 	return !s->keys;
@@ -154,7 +154,7 @@ static void fetch(struct source *s, enum phase phase, sluice_str url)
 	sluice_fetch_request r = { .size = sizeof r,
 		.url = url,
 		.headers = { &accept, 1 },
-		.timeout_ms = s->fetcher->conf->fetch_timeout,
+		.timeout_ms = s->fetcher->terms->fetch_timeout,
 		.max_body = phase == PHASE_DISCOVERING ? MAX_DISCOVERY : KEYS_MAX_DOCUMENT,
 		.ca_file = s->id.ca_file,
 		.user = s->fetcher };
@@ -363,7 +363,7 @@ static int read_first(struct subscription *sub, char *why, size_t why_size)
 		sluice_log(sub->inst, SLUICE_LOG_WARN, "%.*s: %s", (int)s->id.where.len,
 			s->id.where.data, wrong);
 	atomic_store(&s->current_ns, sluice_now_ns());
-	plan(s, jittered(sub->conf->refresh, 80));
+	plan(s, jittered(sub->terms->refresh, 80));
 	return 0;
 }
 
@@ -389,7 +389,7 @@ void source_start(struct subscription *sub)
 {
 	struct source *s = sub->source;
 	uint64_t age = (sluice_now_ns() - source_current_at(s)) / 1000000,
-		 refresh = sub->conf->refresh;
+		 refresh = sub->terms->refresh;
 	sub->state = SUBSCRIPTION_IN_FORCE;
 	if (s->id.kind != SOURCE_FILE && !url_is_https(s->id.where))
 		sluice_log(sub->inst, SLUICE_LOG_WARN,

@@ -2,8 +2,8 @@
  * The signature algorithms of RFC 7518, RFC 8037 and RFC 9864 that a key of a key set can verify.
  * HMAC is not among them: if a public key were used as an HMAC secret, anybody could sign.
  */
-#ifndef JWT_ALG_H
-#define JWT_ALG_H
+#ifndef JOSE_ALG_H
+#define JOSE_ALG_H
 
 #include <sluice/str.h>
 

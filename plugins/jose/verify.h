@@ -2,8 +2,8 @@
  * Verifying signatures with keys that were read once. A verifier belongs to one thread: it has its
  * own prepared copy of each key that it has used, so that threads share no lock.
  */
-#ifndef JWT_VERIFY_H
-#define JWT_VERIFY_H
+#ifndef JOSE_VERIFY_H
+#define JOSE_VERIFY_H
 
 #include "keys.h"
 #include "token.h"
@@ -25,10 +25,10 @@ int verifier_init(struct verifier *v);
 void verifier_fini(struct verifier *v);
 /*
  * Verify the token with the key of its kid or, without kid, with the keys that suit its algorithm.
- * The algorithm must be in allowed, and the key must be bound to it. REASON_NONE when the signature
+ * The algorithm must be in allowed, and the key must be bound to it. JOSE_OK when the signature
  * is good.
  */
-enum reason verifier_check(struct verifier *v, const struct keyset *set, const struct token *t,
+enum jose_result verifier_check(struct verifier *v, const struct keyset *set, const struct token *t,
 	uint64_t allowed);
 
 #endif

@@ -1,0 +1,68 @@
+/* Refusing and admitting. */
+#include "answer.h"
+
+#include <stdio.h>
+
+#include "../jose/claims.h"
+
+void answer_remove_forgeries(sluice_exchange *x, const struct jwt_conf *conf)
+{
+	for (size_t i = 0; i < conf->claims_to_headers.n; i++)
+		sluice_field_remove(x, SLUICE_REQUEST, conf->claims_to_headers.v[i].value);
+}
+
+sluice_verdict answer_refuse(sluice_exchange *x, const struct jwt_conf *conf, enum reason why,
+	sluice_str which)
+{
+	if (why == REASON_NO_MEMORY)
+		return SLUICE_FAIL;
+	const struct reason_info *info = reason_info(why);
+	char detail[CLAIM_MAX_PATH + 64];
+	if (conf->challenges[why].data)
+		sluice_field_set(x, SLUICE_RESPONSE, SLUICE_STR("WWW-Authenticate"),
+			conf->challenges[why]);
+	if (why == REASON_TOKEN_MISSING)
+		sluice_credentials_absent(x);
+	if (!which.data)
+		return sluice_refuse(x, info->status, info->code, info->sentence);
+	(void)snprintf(detail, sizeof detail,
+		"the claim %.*s of the token is missing or not as required",
+		which.len > CLAIM_MAX_PATH ? CLAIM_MAX_PATH : (int)which.len, which.data);
+	return sluice_refuse(x, info->status, info->code, detail);
+}
+
+/* The facts of the namespace `claim`. ctx: the entry. */
+static sluice_str claim_attr(sluice_exchange *x, void *ctx, sluice_str name)
+{
+	const sluice_str none = { NULL, 0 };
+	const json_t *v = claim_find(((const struct entry *)ctx)->claims, name);
+	if (json_is_string(v))
+		return (sluice_str){ json_string_value(v), json_string_length(v) };
+	ptrdiff_t len = v ? claim_text_len(v) : -1;
+	char *text = len < 0 ? NULL : sluice_alloc(x, (size_t)len + 1);
+	if (!text)
+		return none;
+	claim_text_write(v, text);
+	return (sluice_str){ text, (size_t)len };
+}
+
+sluice_verdict answer_pass(sluice_exchange *x, const struct jwt_conf *conf)
+{
+	if (!conf->forward_token)
+		sluice_field_remove(x, SLUICE_REQUEST, SLUICE_STR("authorization"));
+	return SLUICE_NEXT;
+}
+
+sluice_verdict answer_admit(sluice_exchange *x, const struct jwt_conf *conf, struct entry *e)
+{
+	sluice_attr_provide(x, "claim", claim_attr, e);
+	const sluice_identity who = { .size = sizeof(who), .name = e->texts[0] };
+	if (who.name.len && !sluice_identify(x, &who))
+		return SLUICE_FAIL;
+	for (size_t i = 0; i < conf->claims_to_headers.n; i++) {
+		if (e->texts[i + 1].data)
+			sluice_field_set(x, SLUICE_REQUEST, conf->claims_to_headers.v[i].value,
+				e->texts[i + 1]);
+	}
+	return answer_pass(x, conf);
+}

@@ -1,0 +1,202 @@
+/* The way of a request: its token is found, is in the cache or is verified, perhaps after a wait
+ * for keys, and then decides. */
+#include "request.h"
+
+#include <stdlib.h>
+
+#include "../jose/claims.h"
+#include "../jose/token.h"
+#include "answer.h"
+#include "bearer.h"
+#include "issuers.h"
+#include "worker.h"
+
+/* State of a request that waits for keys. */
+struct key_wait {
+	uint64_t since_ns;   /* when it began to wait; 0: it did not */
+	uint64_t generation; /* of the keys that did not verify the token; 0: there were none */
+	enum reason why;     /* why they did not */
+};
+
+/* How much longer it may wait, in ms. */
+static uint64_t time_left(const struct jwt_conf *conf, const struct key_wait *p)
+{
+	uint64_t waited = (sluice_now_ns() - p->since_ns) / 1000000;
+	return waited < conf->key_wait ? conf->key_wait - waited : 0;
+}
+
+/* Whether newer keys might verify the token: no key has its kid, or the key with its kid does not
+ * verify it, since some issuers give an old kid to a new key. */
+static bool new_keys_might_help(enum reason why)
+{
+	return why == REASON_JWKS_UNAVAILABLE || why == REASON_TOKEN_KEY_UNKNOWN ||
+		why == REASON_TOKEN_SIGNATURE || why == REASON_TOKEN_KEY_ALGORITHM;
+}
+
+/* The current keys do not verify the token. Wait for newer ones while they may come and key_wait
+ * permits, then refuse. After the wait the hook runs again from its start. */
+static sluice_verdict wait_or_refuse(sluice_exchange *x, const struct jwt_conf *conf, size_t issuer,
+	const struct issuer_keys *seen, enum reason why)
+{
+	const sluice_str none = { NULL, 0 };
+	struct issuer *i = &conf->trusted[issuer];
+	struct key_wait *p = sluice_state(x, sizeof *p);
+	if (!p)
+		return SLUICE_FAIL;
+	if (!p->since_ns)
+		p->since_ns = sluice_now_ns();
+	p->why = why;
+	p->generation = seen->keys ? seen->keys->generation : 0;
+	uint64_t left = time_left(conf, p);
+	if (left > 0 &&
+		(seen->keys ? issuer_seeks_keys(x, conf, i, seen, p->since_ns, left)
+			    : issuer_expects_keys(i, seen, left)))
+		return sluice_await_publish(x, left, request_judge);
+	return answer_refuse(x, conf, why, none);
+}
+
+static struct entry *make_entry(const struct jwt_conf *conf, sluice_str token, json_t *claims)
+{
+	size_t n = 1 + conf->claims_to_headers.n;
+	const json_t **values = malloc(n * sizeof *values);
+	if (!values) {
+		json_decref(claims);
+		return NULL;
+	}
+	values[0] = claim_find(claims, conf->consumer);
+	for (size_t i = 1; i < n; i++)
+		values[i] = claim_find(claims, conf->claims_to_headers.v[i - 1].name);
+	struct entry *e = entry_new(token, claims, values, n);
+	free(values);
+	return e;
+}
+
+/* Choose the issuer whose keys must verify the token. With one issuer the claims are not read
+ * before the signature was verified. With several, `iss` chooses, and is trusted only after these
+ * keys verified the token. */
+static enum reason choose_issuer(const struct jwt_conf *conf, const struct token *t, size_t *issuer,
+	json_t **claims)
+{
+	*issuer = 0;
+	*claims = NULL;
+	if (conf->n_trusted == 1)
+		return REASON_NONE;
+	enum reason why = reason_of_jose(token_read_claims(t, claims));
+	if (why != REASON_NONE)
+		return why;
+	*issuer = issuers_find(conf, *claims);
+	return *issuer < conf->n_trusted ? REASON_NONE : REASON_TOKEN_ISSUER;
+}
+
+/* Verify the signature, unless the same keys failed before the wait. */
+static enum reason check_signature(sluice_exchange *x, const struct jwt_conf *conf,
+	const struct token *t, size_t issuer, const struct keyset *keys)
+{
+	const struct worker *w = sluice_worker_state(x);
+	const struct key_wait *p = sluice_state(x, sizeof *p);
+	if (!w->verifiers)
+		return REASON_NO_MEMORY; /* this worker has no verifiers: its start failed */
+	if (!keys)
+		return REASON_JWKS_UNAVAILABLE;
+	if (p && p->since_ns && p->generation == keys->generation)
+		return p->why;
+	return reason_of_jose(verifier_check(&w->verifiers[issuer], keys, t, conf->algorithms));
+}
+
+/* Check the claims, and take ownership of them. On REASON_NONE *out is an entry with one
+ * reference. */
+static enum reason accept_claims(const struct jwt_conf *conf, size_t issuer, sluice_str text,
+	json_t *claims, struct entry **out, sluice_str *which)
+{
+	struct validity when;
+	enum reason why = rules_check(conf, conf->trusted[issuer].name, claims, sluice_unix_ms(),
+		&when, which);
+	if (why != REASON_NONE) {
+		json_decref(claims);
+		return why;
+	}
+	struct entry *e = make_entry(conf, text, claims);
+	if (!e)
+		return REASON_NO_MEMORY;
+	e->when = when;
+	e->issuer = issuer;
+	*out = e;
+	return REASON_NONE;
+}
+
+/* RFC 9068 2.1 and RFC 7519 5.1. An ID token is a JWT too; telling it from an access token is the
+ * audience's work. */
+static enum reason open_access_token(struct token *t, sluice_str text)
+{
+	enum reason why = reason_of_jose(token_open(t, text));
+	if (why == REASON_NONE && t->has_typ && !token_has_type(t, SLUICE_STR("JWT")) &&
+		!token_has_type(t, SLUICE_STR("at+jwt")))
+		return REASON_TOKEN_TYPE;
+	return why;
+}
+
+/* Verify a token that is not in the cache. */
+static sluice_verdict jwt_verify(sluice_exchange *x, const struct jwt_conf *conf, sluice_str text,
+	uint64_t hash, const struct issuer_keys *keys)
+{
+	struct worker *w = sluice_worker_state(x);
+	struct token t;
+	struct entry *e;
+	json_t *claims = NULL;
+	size_t issuer = 0;
+	sluice_str which = { NULL, 0 };
+	enum reason why = open_access_token(&t, text);
+	if (why == REASON_NONE)
+		why = choose_issuer(conf, &t, &issuer, &claims);
+	if (why == REASON_NONE) {
+		why = check_signature(x, conf, &t, issuer, keys[issuer].keys);
+		if (new_keys_might_help(why)) {
+			json_decref(claims);
+			return wait_or_refuse(x, conf, issuer, &keys[issuer], why);
+		}
+	}
+	if (why == REASON_NONE && !claims)
+		why = reason_of_jose(token_read_claims(&t, &claims));
+	if (why != REASON_NONE) {
+		json_decref(claims);
+		return answer_refuse(x, conf, why, which);
+	}
+	why = accept_claims(conf, issuer, text, claims, &e, &which);
+	if (why != REASON_NONE)
+		return answer_refuse(x, conf, why, which);
+	e->generation = keys[issuer].keys->generation;
+	e->hash = hash;
+	cache_put(&w->cache, e, keys, sluice_unix_ms());
+	sluice_cleanup(x, entry_unref, e);
+	return answer_admit(x, conf, e);
+}
+
+sluice_verdict request_judge(sluice_exchange *x, const void *arg)
+{
+	const struct jwt_conf *conf = arg;
+	const sluice_str none = { NULL, 0 };
+	sluice_str text;
+	answer_remove_forgeries(x, conf);
+	enum reason why = bearer_find(x, &text);
+	if (why == REASON_NONE && !text.data) {
+		if (conf->optional)
+			return answer_pass(x, conf);
+		why = REASON_TOKEN_MISSING;
+	}
+	if (why == REASON_NONE && text.len > conf->max_size)
+		why = REASON_TOKEN_TOO_LARGE;
+	const struct issuer_keys *keys = issuers_keys(sluice_published(x));
+	if (why == REASON_NONE && !keys)
+		why = REASON_NO_MEMORY; /* check() publishes keys: it had no memory */
+	if (why != REASON_NONE)
+		return answer_refuse(x, conf, why, none);
+
+	struct worker *w = sluice_worker_state(x);
+	uint64_t hash = cache_hash(&w->cache, text);
+	struct entry *e = cache_find(&w->cache, text, hash, keys, sluice_unix_ms());
+	if (!e)
+		return jwt_verify(x, conf, text, hash, keys);
+	e->refs++;
+	sluice_cleanup(x, entry_unref, e);
+	return answer_admit(x, conf, e);
+}

@@ -1,0 +1,25 @@
+/* The data of an instance on one worker. */
+#include "worker.h"
+
+#include <stdlib.h>
+
+void worker_fini(struct worker *w)
+{
+	cache_fini(&w->cache);
+	for (size_t i = 0; i < w->n_verifiers; i++)
+		verifier_fini(&w->verifiers[i]);
+	free(w->verifiers);
+	*w = (struct worker){ .n_verifiers = 0 };
+}
+
+int worker_init(struct worker *w, const struct jwt_conf *conf)
+{
+	int rc = cache_init(&w->cache, conf->cache);
+	w->verifiers = calloc(conf->n_trusted, sizeof *w->verifiers);
+	for (; rc == 0 && w->verifiers && w->n_verifiers < conf->n_trusted; w->n_verifiers++)
+		rc = verifier_init(&w->verifiers[w->n_verifiers]);
+	if (rc == 0 && w->verifiers)
+		return 0;
+	worker_fini(w);
+	return -1;
+}

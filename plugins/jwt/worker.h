@@ -1,0 +1,19 @@
+/* What an instance keeps on each worker. */
+#ifndef JWT_WORKER_H
+#define JWT_WORKER_H
+
+#include "../jose/verify.h"
+#include "cache.h"
+#include "conf.h"
+
+struct worker {
+	struct verifier *verifiers; /* owned: one for each issuer; NULL: its start failed */
+	size_t n_verifiers;
+	struct cache cache;
+};
+
+/* 0, or -1 without memory or when OpenSSL lacks something. */
+int worker_init(struct worker *w, const struct jwt_conf *conf);
+void worker_fini(struct worker *w);
+
+#endif
