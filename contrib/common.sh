@@ -11,6 +11,7 @@ test_packages="libcmocka-dev python3 python3-pytest python3-pytest-xdist python3
 	python3-jwt python3-jsonschema python3-cryptography python3-redis python3-websockets python3-wsproto python3-grpcio
 	python3-yaml redis-server nginx libnginx-mod-stream haproxy openssl curl wrk nghttp2-client python3-httpx python3-brotli
 	python3-zstandard mandoc dnsmasq-base"
+# contrib/test.sh installs npm as well, where it is missing: it brings the server of tests/scenario/provider.
 # The browser and the applications of tests/scenario/stacks are large: where one is missing, its tests are skipped.
 ci_packages="iproute2 dnsmasq-base abigail-tools clang clang-format-14 clang-tidy cppcheck g++ xz-utils dpkg-dev debian-archive-keyring chromium-headless-shell
 	node-express node-ws python3-django gunicorn python3-fastapi python3-uvicorn python3-multipart

@@ -6,6 +6,9 @@
 folder=${1:-$root/build}
 # shellcheck disable=SC2086
 need $build_packages $test_packages
+command -v npm >/dev/null || need nodejs npm # not by its package alone: those of others bring it, too
+# Takes as long as npm's registry does: `make check-scenarios` waits for its end, and says if it failed.
+"$root/tests/tools/install-provider" "$folder/tests/provider" >/dev/null 2>&1 &
 say "building in $folder"
 [ $# = 0 ] || shift
 build "$folder" "$@"

@@ -10,7 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent / "scenario"))
 
 from kit import certs as kit_certs  # noqa: E402
-from kit import client, configs, h2client, h2origin as kit_h2origin, kinds, origin as kit_origin, servers, tokens  # noqa: E402
+from kit import client, configs, h2client, h2origin as kit_h2origin, kinds, origin as kit_origin, provider as kit_provider, servers, tokens  # noqa: E402
 from kit.ended import ended  # noqa: E402
 from kit.gateway import Gateway  # noqa: E402
 from kit.ports import free_port as kit_free_port  # noqa: E402
@@ -195,3 +195,23 @@ def jwks_server(origin):
         def hits(self):
             return len(self.origin.requests)
     return Server
+
+
+@pytest.fixture(scope="session")
+def provider_server(tmp_path_factory):
+    """One for all processes of the run."""
+    base = tmp_path_factory.getbasetemp()
+    server = kit_provider.Provider((base.parent if base.name.startswith("popen-") else base) / "provider")
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def provider(provider_server, rs256, request):
+    """provider(key, ..., clients=[...], **options): an issuer of a certified authorization server; see kit/provider.py. Without keys, that of rs256."""
+    def make(*keys, **kw):
+        return provider_server.issuer(*(keys or [rs256]), **kw)
+    with ended(make) as start:
+        yield start
+    if getattr(request.node, "failed", False):
+        print(f"---- oidc-provider\n{(provider_server.folder / 'output').read_text()[-3000:]}")

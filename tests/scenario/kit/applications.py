@@ -36,7 +36,7 @@ class Application:
 
 
 @contextmanager
-def _locked(path):
+def locked(path):
     """Alone among the processes of the run; what stands in the file is read and may be written anew."""
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
@@ -60,7 +60,7 @@ def shared(root, name, argv, **kw):
     root.mkdir(exist_ok=True)
     folder, state, lock = root / name, root / f"{name}.json", root / f"{name}.lock"
     ours = None
-    with _locked(lock):
+    with locked(lock):
         if not state.exists():
             shutil.rmtree(folder, ignore_errors=True)
             ours = Application(folder, argv, **kw)
@@ -70,7 +70,7 @@ def shared(root, name, argv, **kw):
     try:
         yield port, folder
     finally:
-        with _locked(lock):
+        with locked(lock):
             _users(state, -1)
         if ours:
             _end(ours, state, lock)
@@ -78,7 +78,7 @@ def shared(root, name, argv, **kw):
 
 def _end(application, state, lock):
     def unused():
-        with _locked(lock):
+        with locked(lock):
             if _users(state):
                 return False
             state.unlink()      # whoever comes now starts its own

@@ -56,6 +56,18 @@ class SigningKey:
         entry.update(members)
         return {k: v for k, v in entry.items() if v is not None}
 
+    def private_jwk(self, **members):
+        """With what only the owner has: for a server that signs by it."""
+        n = self.private.private_numbers() if self.alg != "EdDSA" else None
+        if self.alg in CURVES:
+            secret = {"d": b64_int(n.private_value, CURVES[self.alg][2])}
+        elif n:
+            secret = {k: b64_int(v) for k, v in (("d", n.d), ("p", n.p), ("q", n.q), ("dp", n.dmp1), ("dq", n.dmq1), ("qi", n.iqmp))}
+        else:
+            raw = serialization.Encoding.Raw, serialization.PrivateFormat.Raw, serialization.NoEncryption()
+            secret = {"d": b64(self.private.private_bytes(*raw))}
+        return {**self.jwk(), **secret, **members}
+
     def mint(self, sub="alice", scope=None, expires_in=300, header=None, **claims):
         """A sound token. A claim given as None is left out; header adds to or, by None, takes from the JOSE header."""
         now = int(time.time())
