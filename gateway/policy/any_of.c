@@ -1,6 +1,7 @@
 /* Alternatives in a chain. See any_of.h. */
 #include "policy/any_of.h"
 
+#include "policy/any_challenge.h"
 #include "policy/attr.h"
 #include "policy/edit.h"
 #include "policy/reroute.h"
@@ -15,12 +16,6 @@ enum any_rank {
 	ANY_WRONG,     /* credentials that were judged: 401 */
 	ANY_DENIED,    /* the same, but not for want of better credentials: 403, 429, 503 */
 	ANY_FAILED     /* a plugin could not do its work: nothing can be said of the client */
-};
-
-struct any_challenge {
-	struct any_challenge *next;
-	uint32_t by; /* place of its plugin */
-	sluice_str value;
 };
 
 /* The request as it was when a branch began: what the branch does with it counts only if it admits.
@@ -46,7 +41,7 @@ struct any_state {
 	uint32_t by;              /* place of the plugin whose refusal is kept */
 	struct run_answer answer; /* RUN_REPLY; status 0: none */
 	struct run_edit *edits;   /* changes to the coming response by that plugin */
-	struct any_challenge *challenges, **challenges_end;
+	struct any_challenges challenges;
 	/* bit i: the plugin at first + i has refused credentials that the request has; a group has
 	 * 64 plugins at most */
 	uint64_t judged;
@@ -191,34 +186,6 @@ static void any_restore(sluice_exchange *x)
 
 /* ---- refusals ------------------------------------------------------------------------------ */
 
-static void any_add_challenge(sluice_exchange *x, uint32_t by, sluice_str name, sluice_str value)
-{
-	struct any_state *s = x->any;
-	if (token_find(name.data, name.len) != TOKEN_WWW_AUTHENTICATE)
-		return;
-	for (const struct any_challenge *c = s->challenges; c; c = c->next) {
-		if (str_eq(c->value, value))
-			return;
-	}
-	struct any_challenge *c = arena_new(x->arena, struct any_challenge);
-	if (!c)
-		return;
-	*c = (struct any_challenge){ .by = by, .value = value };
-	*s->challenges_end = c;
-	s->challenges_end = &c->next;
-}
-
-/* The fields of a 401, which are those of the answer and those that the plugin set beside it. */
-static void any_add_challenges(sluice_exchange *x, uint32_t by, const struct run_answer *a,
-	const struct run_edit *edits)
-{
-	sluice_str name, value;
-	for (size_t i = 0; i < a->headers.n; i++)
-		any_add_challenge(x, by, a->headers.v[i].name, a->headers.v[i].value);
-	while (edit_next(&edits, &name, &value))
-		any_add_challenge(x, by, name, value);
-}
-
 static enum any_rank any_rank_of(const sluice_exchange *x, enum run_result r)
 {
 	int status = x->answer.status;
@@ -244,7 +211,7 @@ static void any_keep(sluice_exchange *x, enum run_result r)
 	if (r != RUN_FAIL && !x->credentials_absent)
 		s->judged |= (uint64_t)1 << (x->at - s->of->first);
 	if (x->answer.status == 401)
-		any_add_challenges(x, x->at, &x->answer, edits);
+		any_challenges_add(x, &s->challenges, x->at, &x->answer, edits);
 	stages_abandon(x, first, x->at);
 	if (rank > s->rank) {
 		struct run_answer answer = x->answer;
@@ -269,12 +236,9 @@ static enum run_result any_refuse(sluice_exchange *x)
 		return RUN_FAIL;
 	x->answer = s->answer;
 	x->acted = 1;
+	if (x->answer.status == 401)
+		s->edits = any_challenges_tell(x, &s->challenges, s->by, s->edits);
 	edit_return(x, s->edits);
-	for (const struct any_challenge *c = s->challenges; c && x->answer.status == 401;
-		c = c->next) {
-		if (c->by != s->by)
-			edit_add_later(x, s->by, STR("WWW-Authenticate"), c->value);
-	}
 	return RUN_REPLY;
 }
 
@@ -346,7 +310,7 @@ void any_of_enter(sluice_exchange *x, uint32_t place)
 	if (!s)
 		return; /* the arena remembers: the exchange is refused */
 	s->of = g;
-	s->challenges_end = &s->challenges;
+	any_challenges_init(&s->challenges);
 	x->any = s;
 	x->put_off = any_put_off;
 	any_remove_words(x, g);

@@ -173,8 +173,7 @@ static bool edit_stands_once(enum token t)
 	return t == TOKEN_DATE || t == TOKEN_SERVER || t == TOKEN_CONTENT_TYPE;
 }
 
-/* A change to a response that is not there yet. by: the place of the plugin that asks for it. */
-static void edit_later(sluice_exchange *x, uint32_t by, sluice_field_op op, sluice_str name,
+void edit_later(sluice_exchange *x, uint32_t by, sluice_field_op op, sluice_str name,
 	sluice_str value)
 {
 	struct run_edit *e = arena_alloc(x->arena, sizeof(*e));
@@ -295,9 +294,15 @@ bool edit_next(const struct run_edit **v, sluice_str *name, sluice_str *value)
 	return true;
 }
 
-void edit_add_later(sluice_exchange *x, uint32_t by, sluice_str name, sluice_str value)
+struct run_edit *edit_without(struct run_edit *v, sluice_str name)
 {
-	edit_later(x, by, SLUICE_FIELD_ADD, name, value);
+	for (struct run_edit **e = &v; *e;) {
+		if (str_ieq((*e)->name, name))
+			*e = (*e)->next;
+		else
+			e = &(*e)->next;
+	}
+	return v;
 }
 
 void edit_take_away(sluice_exchange *x, sluice_str name)

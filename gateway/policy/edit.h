@@ -29,8 +29,12 @@ struct run_edit *edit_withdraw(sluice_exchange *x, uint32_t at);
 void edit_return(sluice_exchange *x, struct run_edit *v);
 /* The next of these that gives a field a value. False: there is none. */
 bool edit_next(const struct run_edit **v, sluice_str *name, sluice_str *value);
-/* Ask for a field to be added to a coming response, in the name of the plugin at that place. */
-void edit_add_later(sluice_exchange *x, uint32_t by, sluice_str name, sluice_str value);
+/* The same without those of the field. */
+struct run_edit *edit_without(struct run_edit *v, sluice_str name);
+/* Change a coming response, in the name of the plugin at that place. The texts lie in x's memory or
+ * live for ever. */
+void edit_later(sluice_exchange *x, uint32_t by, sluice_field_op op, sluice_str name,
+	sluice_str value);
 /* Remove a field of the request, in the gateway's own name. */
 void edit_take_away(sluice_exchange *x, sluice_str name);
 /* The plugin has failed: changes to a coming response that it asked for are dropped, so that the

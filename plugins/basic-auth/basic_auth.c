@@ -9,7 +9,7 @@
 #include <openssl/rand.h>
 #include <stdio.h>
 
-#include "../shared/challenge.h"
+#include "../oauth/challenge.h"
 #include "../shared/metric.h"
 #include "accounts.h"
 #include "conf.h"
@@ -60,9 +60,11 @@ static bool has_secret_key;
 /* `Basic realm="...", charset="UTF-8"` (RFC 7617 2, 2.1). */
 static int make_challenge(sluice_instance *inst, struct basic_auth *b)
 {
-	b->challenge = challenge_make(inst, SLUICE_STR("Basic"), b->realm,
-		SLUICE_STR(", charset=\"UTF-8\""));
-	return b->challenge.data ? 0 : -1;
+	static const struct challenge_param charset = { "charset", SLUICE_STR("UTF-8") };
+	if (!challenge_printable(inst, "realm", b->realm))
+		return -1;
+	b->challenge = challenge_make(inst, SLUICE_STR("Basic"), b->realm, &charset, 1);
+	return 0;
 }
 
 static int declare_metrics(sluice_instance *inst, struct basic_auth *b)

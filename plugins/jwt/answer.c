@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "../jose/claims.h"
+#include "challenge.h"
 
 void answer_remove_forgeries(sluice_exchange *x, const struct jwt_conf *conf)
 {
@@ -18,9 +19,7 @@ sluice_verdict answer_refuse(sluice_exchange *x, const struct jwt_conf *conf, en
 		return SLUICE_FAIL;
 	const struct reason_info *info = reason_info(why);
 	char detail[CLAIM_MAX_PATH + 64];
-	if (conf->challenges[why].data)
-		sluice_field_set(x, SLUICE_RESPONSE, SLUICE_STR("WWW-Authenticate"),
-			conf->challenges[why]);
+	challenge_tell(x, conf, why);
 	if (why == REASON_TOKEN_MISSING)
 		sluice_credentials_absent(x);
 	if (!which.data)

@@ -124,3 +124,10 @@ enum reason bearer_find(sluice_exchange *x, sluice_str *token)
 	}
 	return found ? bearer_read(value, token) : REASON_NONE;
 }
+
+enum token_scheme bearer_scheme(sluice_exchange *x)
+{
+	sluice_str value = sluice_field(x, SLUICE_REQUEST, SLUICE_STR("authorization"));
+	return sluice_str_ieq(sluice_str_cut(&value, ' '), SLUICE_STR("dpop")) ? SCHEME_DPOP
+									       : SCHEME_BEARER;
+}

@@ -4,7 +4,7 @@
 
 #include <sluice/plugin.h>
 
-#include "reason.h"
+#include "conf.h"
 
 /*
  * Read one value of Authorization. REASON_NONE with token->data set: a token, borrowed from value;
@@ -16,5 +16,8 @@ enum reason bearer_read(sluice_str value, sluice_str *token);
 
 /* The same for all Authorization fields of a request: more than one are REASON_TOKEN_AMBIGUOUS. */
 enum reason bearer_find(sluice_exchange *x, sluice_str *token);
+
+/* The scheme of the request's first field Authorization; SCHEME_BEARER for any that is not ours. */
+enum token_scheme bearer_scheme(sluice_exchange *x);
 
 #endif

@@ -1,69 +1,54 @@
-/* The challenges, written once when the configuration is checked. */
+/* What the challenges of an instance say. See challenge.h. */
 #include "challenge.h"
 
-struct writer {
-	char *out; /* NULL: only count */
-	size_t len;
-};
+#include "../oauth/challenge.h"
+#include "bearer.h"
 
-static void put(struct writer *w, sluice_str s)
+static const sluice_str schemes
+	[SCHEMES] = { [SCHEME_BEARER] = SLUICE_STR("Bearer"), [SCHEME_DPOP] = SLUICE_STR("DPoP") };
+
+/* Beside the scopes, which every challenge names: parameters of one error alone. */
+enum extra { EXTRA_NONE, EXTRA_STEP_UP };
+
+static enum extra extra_of(const struct reason_info *why)
 {
-	if (w->out)
-		(void)sluice_str_put(w->out + w->len, s);
-	w->len += s.len;
+	/* RFC 9470 3 */
+	return why && why->error && !strcmp(why->error, "insufficient_user_authentication")
+		? EXTRA_STEP_UP
+		: EXTRA_NONE;
 }
 
-static void put_z(struct writer *w, const char *z)
+static sluice_str text_of(const char *text)
 {
-	put(w, sluice_str_of(z));
+	return text ? sluice_str_of(text) : SLUICE_STR_NONE;
 }
 
-/* RFC 9110 5.6.4 */
-static void put_quoted(struct writer *w, sluice_str s)
-{
-	put_z(w, "\"");
-	for (size_t i = 0; i < s.len; i++) {
-		if (s.data[i] == '"' || s.data[i] == '\\')
-			put_z(w, "\\");
-		put(w, (sluice_str){ s.data + i, 1 });
-	}
-	put_z(w, "\"");
-}
-
-static void put_challenge(struct writer *w, const struct jwt_conf *conf, sluice_str realm,
+/* why: NULL: what a client is told that has sent no token. */
+static sluice_str make(sluice_instance *inst, const struct jwt_conf *conf, enum token_scheme scheme,
 	const struct reason_info *why)
 {
-	put_z(w, "Bearer realm=");
-	put_quoted(w, realm);
-	if (conf->resource_metadata.len) { /* RFC 9728 5.1 */
-		put_z(w, ", resource_metadata=");
-		put_quoted(w, conf->resource_metadata);
-	}
-	if (!why->error)
-		return;
-	put_z(w, ", error=\"");
-	put_z(w, why->error);
-	put_z(w, "\", error_description=");
-	put_quoted(w, sluice_str_of(why->sentence));
-	if (why->status != 403)
-		return;
-	put_z(w, ", scope=\"");
-	for (size_t i = 0; i < conf->scopes.n; i++) {
-		put_z(w, i ? " " : "");
-		put(w, conf->scopes.v[i]);
-	}
-	put_z(w, "\"");
+	bool has_error = why && why->error, steps_up = extra_of(why) == EXTRA_STEP_UP;
+	const sluice_str none = SLUICE_STR_NONE;
+	const struct challenge_param v[] = {
+		{ "resource_metadata", conf->resource_metadata },
+		{ "error", text_of(has_error ? why->error : NULL) },
+		{ "error_description", text_of(has_error ? why->sentence : NULL) },
+		{ "scope", conf->asks.scope },
+		{ "acr_values", steps_up ? conf->asks.acr_values : none },
+		{ "max_age", steps_up ? conf->asks.max_age : none },
+		{ "algs", scheme == SCHEME_DPOP ? conf->asks.dpop_algs : none },
+	};
+	return challenge_make(inst, schemes[scheme], conf->realm, v, sizeof(v) / sizeof(*v));
 }
 
-static sluice_str write_challenge(sluice_instance *inst, const struct jwt_conf *conf,
-	const struct reason_info *why)
+static void make_all(sluice_instance *inst, struct jwt_conf *conf, enum token_scheme scheme)
 {
-	sluice_str realm = conf->realm.len ? conf->realm : sluice_instance_name(inst);
-	struct writer w = { NULL, 0 };
-	put_challenge(&w, conf, realm, why);
-	w = (struct writer){ sluice_conf_alloc(inst, w.len + 1), 0 };
-	put_challenge(&w, conf, realm, why);
-	return (sluice_str){ w.out, w.len };
+	conf->challenges[scheme][REASON_NONE] = make(inst, conf, scheme, NULL);
+	for (unsigned i = REASON_NONE + 1; i < REASON_COUNT; i++) {
+		const struct reason_info *why = reason_info((enum reason)i);
+		if (why->status == 401 || why->error)
+			conf->challenges[scheme][i] = make(inst, conf, scheme, why);
+	}
 }
 
 /* RFC 6749 3.3: the characters of a scope. */
@@ -76,37 +61,79 @@ static bool is_scope(sluice_str s)
 	return s.len > 0;
 }
 
-static int check_printable(sluice_instance *inst, const char *option, sluice_str s)
+static bool check_scopes(sluice_instance *inst, const sluice_strs *scopes)
 {
-	for (size_t i = 0; i < s.len; i++) {
-		if (s.data[i] < 0x20 || s.data[i] > 0x7e) {
-			sluice_conf_error(inst, option, "may have printable ASCII characters only");
-			return -1;
-		}
+	bool ok = true;
+	for (size_t i = 0; i < scopes->n; i++) {
+		if (is_scope(scopes->v[i]))
+			continue;
+		sluice_conf_error(inst, "scopes",
+			"\"%.*s\" is no scope: printable ASCII without blanks, quotes and "
+			"backslashes",
+			(int)scopes->v[i].len, scopes->v[i].data);
+		ok = false;
 	}
-	return 0;
+	return ok;
+}
+
+static sluice_str join(sluice_instance *inst, const sluice_strs *words)
+{
+	size_t room = 0;
+	for (size_t i = 0; i < words->n; i++)
+		room += words->v[i].len + 1;
+	if (!room)
+		return SLUICE_STR_NONE;
+	char *text = sluice_conf_alloc(inst, room), *at = text;
+	for (size_t i = 0; i < words->n; i++) {
+		if (i)
+			*at++ = ' ';
+		at = sluice_str_put(at, words->v[i]);
+	}
+	return sluice_str_n(text, (size_t)(at - text));
 }
 
 int challenge_check(sluice_instance *inst, struct jwt_conf *conf)
 {
-	int rc = check_printable(inst, "realm", conf->realm);
-	if (check_printable(inst, "resource_metadata", conf->resource_metadata) < 0)
-		rc = -1;
-	for (size_t i = 0; i < conf->scopes.n; i++) {
-		if (!is_scope(conf->scopes.v[i])) {
-			sluice_conf_error(inst, "scopes",
-				"\"%.*s\" is no scope: printable ASCII without blanks, quotes and "
-				"backslashes",
-				(int)conf->scopes.v[i].len, conf->scopes.v[i].data);
-			rc = -1;
-		}
-	}
-	if (rc < 0)
-		return rc;
-	for (unsigned i = REASON_NONE + 1; i < REASON_COUNT; i++) {
-		const struct reason_info *why = reason_info((enum reason)i);
-		if (why->status == 401 || why->error)
-			conf->challenges[i] = write_challenge(inst, conf, why);
+	bool realm = challenge_printable(inst, "realm", conf->realm);
+	bool metadata = challenge_printable(inst, "resource_metadata", conf->resource_metadata);
+	if (!check_scopes(inst, &conf->scopes) || !realm || !metadata)
+		return -1;
+	conf->asks.scope = join(inst, &conf->scopes);
+	if (!conf->takes)
+		conf->takes = SCHEME_BIT(SCHEME_BEARER);
+	for (unsigned i = 0; i < SCHEMES; i++) {
+		if (conf->takes & SCHEME_BIT(i))
+			make_all(inst, conf, (enum token_scheme)i);
 	}
 	return 0;
+}
+
+/* ---- requests ------------------------------------------------------------------------------ */
+
+/* The scheme of which the error is told: that of the request, if it is one of ours. */
+static enum token_scheme scheme_to_blame(sluice_exchange *x, const struct jwt_conf *conf)
+{
+	enum token_scheme came = bearer_scheme(x);
+	if (conf->takes & SCHEME_BIT(came))
+		return came;
+	return conf->takes & SCHEME_BIT(SCHEME_BEARER) ? SCHEME_BEARER : SCHEME_DPOP;
+}
+
+void challenge_tell(sluice_exchange *x, const struct jwt_conf *conf, enum reason why)
+{
+	const struct reason_info *info = reason_info(why);
+	bool is_first = true;
+	if (info->status != 401 && !info->error)
+		return;
+	enum token_scheme blamed = scheme_to_blame(x, conf);
+	for (unsigned i = 0; i < SCHEMES; i++) {
+		sluice_str text = conf->challenges[i][i == blamed ? why : REASON_NONE];
+		if (!text.data)
+			continue;
+		if (is_first)
+			sluice_field_set(x, SLUICE_RESPONSE, SLUICE_STR("WWW-Authenticate"), text);
+		else
+			sluice_field_add(x, SLUICE_RESPONSE, SLUICE_STR("WWW-Authenticate"), text);
+		is_first = false;
+	}
 }

@@ -7,6 +7,18 @@
 #include "../oauth/source.h"
 #include "reason.h"
 
+/* The authentication schemes by which tokens come (RFC 6750 2.1, RFC 9449 7.1). */
+enum token_scheme { SCHEME_BEARER, SCHEME_DPOP, SCHEMES };
+#define SCHEME_BIT(scheme) (1U << (scheme))
+
+/* What the challenges tell of the rules, each as one text; no data: nothing. The checks of the
+ * options that have the rules write it, before challenge_check(). */
+struct jwt_asks {
+	sluice_str scope;               /* set by challenge_check() itself */
+	sluice_str acr_values, max_age; /* RFC 9470 */
+	sluice_str dpop_algs;           /* RFC 9449 */
+};
+
 struct jwt_conf {
 	sluice_strs issuer;
 	sluice_pairs issuers;
@@ -30,7 +42,11 @@ struct jwt_conf {
 	/* set by check() */
 	struct issuer *trusted; /* shared by all threads, see issuers.h */
 	size_t n_trusted;
-	sluice_str challenges[REASON_COUNT]; /* WWW-Authenticate of each reason, data NULL: none */
+	unsigned takes; /* SCHEME_BIT()s; 0 before challenge_check(): Bearer alone */
+	struct jwt_asks asks;
+	/* WWW-Authenticate of each scheme and reason; of REASON_NONE: without an error; data NULL:
+	 * none */
+	sluice_str challenges[SCHEMES][REASON_COUNT];
 };
 
 #endif

@@ -132,7 +132,7 @@ static int check_headers(sluice_instance *inst, const struct jwt_conf *conf)
 static int jwt_check(sluice_instance *inst, void *arg)
 {
 	struct jwt_conf *conf = arg;
-	int rc = challenge_check(inst, conf);
+	int rc = 0;
 	sluice_own(inst, SLUICE_OWN_CREDENTIAL_FIELD, SLUICE_STR("authorization"));
 	if (check_headers(inst, conf) < 0)
 		rc = -1;
@@ -140,7 +140,7 @@ static int jwt_check(sluice_instance *inst, void *arg)
 		sluice_conf_error(inst, "min_refresh", "is longer than refresh");
 		rc = -1;
 	}
-	if (issuers_check(inst, conf) < 0)
+	if (issuers_check(inst, conf) < 0 || challenge_check(inst, conf) < 0)
 		rc = -1;
 	return rc;
 }

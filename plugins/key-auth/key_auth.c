@@ -8,7 +8,7 @@
 
 #include <openssl/evp.h>
 
-#include "../shared/challenge.h"
+#include "../oauth/challenge.h"
 #include "../shared/metric.h"
 #include "conf.h"
 #include "files.h"
@@ -136,8 +136,10 @@ static sluice_str scheme_of(const struct key_auth *k)
 
 static int make_challenge(sluice_instance *inst, struct key_auth *k)
 {
-	k->challenge = challenge_make(inst, scheme_of(k), k->realm, SLUICE_STR(""));
-	return k->challenge.data ? 0 : -1;
+	if (!challenge_printable(inst, "realm", k->realm))
+		return -1;
+	k->challenge = challenge_make(inst, scheme_of(k), k->realm, NULL, 0);
+	return 0;
 }
 
 static int declare_metrics(sluice_instance *inst, struct key_auth *k)

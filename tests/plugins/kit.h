@@ -118,6 +118,8 @@ const char *kit_body(sluice_exchange *x); /* given to sluice_reply(), or NULL */
  * none. Of a response that is not there yet: what the plugin asked for so far. */
 const char *kit_header(sluice_exchange *x, sluice_side side, const char *name);
 size_t kit_header_count(sluice_exchange *x, sluice_side side, const char *name);
+/* The same of the field of that name which has `at` others before it. */
+const char *kit_header_at(sluice_exchange *x, sluice_side side, const char *name, size_t at);
 /* Value of an attribute, copied for the exchange; NULL when nobody states it. */
 const char *kit_attr(sluice_exchange *x, const char *name);
 bool kit_noted(sluice_exchange *x, const char *code);

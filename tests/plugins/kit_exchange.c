@@ -490,6 +490,19 @@ size_t kit_header_count(sluice_exchange *x, sluice_side side, const char *name)
 	return n;
 }
 
+const char *kit_header_at(sluice_exchange *x, sluice_side side, const char *name, size_t at)
+{
+	struct response_head preview = { .version = 11 };
+	const struct fields *f = fields_of(x, side, &preview);
+	for (uint32_t i = 0; i < f->n; i++) {
+		if ((f->v[i].flags & FIELD_DROP) || !str_ieq(field_name(&f->v[i]), str_of(name)))
+			continue;
+		if (at-- == 0)
+			return arena_str(&of(x)->own, field_value(&f->v[i])).data;
+	}
+	return NULL;
+}
+
 const char *kit_header(sluice_exchange *x, sluice_side side, const char *name)
 {
 	struct response_head preview = { .version = 11 };

@@ -74,11 +74,38 @@ def test_one_challenge_for_all(setting, rs256):
     assert r.fields.all("www-authenticate") == ['Bearer realm="login"', 'Basic realm="staff", charset="UTF-8"']
     wrong = g.get("/either", basic("al", "looking-glass"))
     assert wrong.status == 401 and refusal(wrong) == "login-wrong"
-    assert sorted(wrong.fields.all("www-authenticate")) == ['Basic realm="staff", charset="UTF-8"', 'Bearer realm="login"']
+    assert wrong.fields.all("www-authenticate") == ['Bearer realm="login"', 'Basic realm="staff", charset="UTF-8"'], "as configured"
     old = g.get("/either", bearer(rs256.mint(sub="sub-1", expires_in=-3600)))
     assert old.status == 401 and refusal(old) == "token-expired"
     assert len(old.fields.all("www-authenticate")) == 2 and "invalid_token" in old.fields.all("www-authenticate")[0]
     assert up.requests == []
+
+
+MANY = """
+listeners:
+  - { name: public, address: "127.0.0.1:@public@" }
+upstreams:
+  judge: { servers: ["127.0.0.1:@judge@"] }
+plugins:
+  login: { use: jwt, issuer: https://idp.test/, jwks: "file:jwks.json", scopes: [read] }
+  other: { use: jwt, issuer: https://other.test/, jwks: "file:jwks.json" }
+  basic: { use: basic-auth, users: { al: "@hash@" } }
+  staff: { use: basic-auth, users: { al: "@hash@" } }
+  keys: { use: key-auth, from: ["header:X-API-Key"], keys: [{ sha256: "@digest@", name: al }] }
+  asked: { use: ext-auth, upstream: judge, path: /verify }
+routes:
+  - { name: all, match: { path: /* }, plugins: [{ use: any-of, of: [keys, asked, login, basic, other, staff] }], respond: { status: 200 } }
+"""
+
+
+def test_each_scheme_once(gateway, origin, rs256):
+    """In the order of the configuration, also those that an authorization server lists in one field."""
+    judge = origin(reply(401, b"no", [("WWW-Authenticate", 'Digest realm="a, b", nonce="1", BASIC realm="c"'), ("WWW-Authenticate", "Negotiate")]))
+    g = gateway(MANY, judge=judge.port, hash=ALICE, digest="ab" * 32, files={"jwks.json": jwks(rs256)})
+    key, digest, c = 'ApiKey realm="keys"', 'Digest realm="a, b", nonce="1"', 'BASIC realm="c"'
+    negotiate, login = "Negotiate", 'Bearer realm="login", scope="read"'
+    assert g.get("/", [("X-API-Key", "x")]).fields.all("www-authenticate") == [key, digest, c, negotiate, login]
+    assert g.get("/", basic("al", "looking-glass")).fields.all("www-authenticate") == [key, digest, c, negotiate, login]
 
 
 def test_what_one_admits_is_not_taken_for_the_word_of_another(setting):

@@ -26,6 +26,18 @@ static sluice_verdict challenge_absent(sluice_exchange *x, const void *conf)
 	return sluice_refuse(x, 401, "missing", "There are none.");
 }
 
+/* Two challenges in one field of the answer itself, as an authorization server sends them; beside
+ * another field. */
+static sluice_verdict challenge_list(sluice_exchange *x, const void *conf)
+{
+	(void)conf;
+	static const sluice_pair v[] = { { SLUICE_STR("WWW-Authenticate"),
+						 SLUICE_STR("scheme1 realm=\"a, b\", x=1, Other") },
+		{ SLUICE_STR("X-Why"), SLUICE_STR("asked") } };
+	const sluice_answer a = { .size = sizeof(a), .status = 401, .headers = { v, 2 } };
+	return sluice_answer_with(x, &a);
+}
+
 static sluice_verdict forbid(sluice_exchange *x, const void *conf)
 {
 	(void)conf;
@@ -197,9 +209,25 @@ TEST(challenges_of_all)
 TEST(who_judged_credentials_says_more)
 {
 	assert_refused(challenge_absent, challenge, 401, 2,
-		"WWW-Authenticate=Scheme2 realm=\"r\",WWW-Authenticate=Scheme1 realm=\"r\",");
+		"WWW-Authenticate=Scheme1 realm=\"r\",WWW-Authenticate=Scheme2 realm=\"r\",");
 	assert_refused(challenge, challenge_absent, 401, 1,
 		"WWW-Authenticate=Scheme1 realm=\"r\",WWW-Authenticate=Scheme2 realm=\"r\",");
+}
+
+/* The challenge of who speaks is told, else the first; in the order of the plugins. */
+TEST(each_scheme_once)
+{
+	assert_refused(challenge, challenge_list, 401, 1,
+		"WWW-Authenticate=Scheme1 realm=\"r\",WWW-Authenticate=Other,");
+	assert_refused(challenge_absent, challenge_list, 401, 2,
+		"WWW-Authenticate=scheme1 realm=\"a, b\", x=1,WWW-Authenticate=Other,");
+	assert_refused(challenge_list, challenge_absent, 401, 1,
+		"WWW-Authenticate=scheme1 realm=\"a, b\", x=1,WWW-Authenticate=Other,"
+		"WWW-Authenticate=Scheme2 realm=\"r\",");
+	assert_int_equal(ask(challenge_absent, challenge_list), RUN_REPLY);
+	assert_int_equal(walk->answer.headers.n, 1); /* the others stay */
+	assert_true(str_eq(walk->answer.headers.v[0].name, STR("X-Why")));
+	walk_end();
 }
 
 TEST(who_knows_the_client_says_more)
