@@ -11,7 +11,7 @@
 #include <stdio.h>
 
 #include "conf.h"
-#include "flight.h"
+#include "../shared/flight.h"
 #include "key.h"
 #include "refresh.h"
 #include "request.h"

@@ -3,7 +3,7 @@
 #define CACHE_PAGE_H
 
 #include "entry.h"
-#include "flight.h"
+#include "../shared/flight.h"
 #include "key.h"
 
 enum page_phase {

@@ -134,11 +134,15 @@ static uint32_t tag_of(uint64_t hash)
 	return (uint32_t)(hash >> 32);
 }
 
+static bool keys_are_current(const struct entry *e, const struct issuer_keys *keys)
+{
+	const struct keyset *set = e->issuer == CACHE_INTROSPECTED ? NULL : keys[e->issuer].keys;
+	return e->issuer == CACHE_INTROSPECTED || (set && e->generation == set->generation);
+}
+
 static bool is_valid(const struct entry *e, const struct issuer_keys *keys, uint64_t now_ms)
 {
-	const struct keyset *set = keys[e->issuer].keys;
-	return set && e->generation == set->generation && now_ms >= e->when.from &&
-		now_ms < e->when.until;
+	return now_ms >= e->when.from && now_ms < e->when.until && keys_are_current(e, keys);
 }
 
 struct entry *cache_find(struct cache *c, sluice_str token, uint64_t hash,

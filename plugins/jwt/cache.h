@@ -13,13 +13,14 @@
 #include "rules.h"
 
 enum { CACHE_WAYS = 8 };
+#define CACHE_INTROSPECTED SIZE_MAX /* in the place of an issuer: a server was asked */
 
 /* A verified token. Reference-counted, since an exchange may use it after it left the cache. One
  * thread. */
 struct entry {
 	uint32_t refs;
 	uint64_t hash;
-	size_t issuer;       /* index of the instance's issuer */
+	size_t issuer;       /* index of the instance's issuer, or CACHE_INTROSPECTED */
 	uint64_t generation; /* of the keys that verified it */
 	struct validity when;
 	json_t *claims; /* owned */

@@ -5,6 +5,7 @@
 #include <sluice/str.h>
 
 #include "../oauth/source.h"
+#include "introspect_conf.h"
 #include "reason.h"
 
 /* The authentication schemes by which tokens come (RFC 6750 2.1, RFC 9449 7.1). */
@@ -38,6 +39,7 @@ struct jwt_conf {
 	struct source_terms keys;
 	uint64_t min_refresh, key_wait; /* ms */
 	sluice_str ca_file;
+	struct introspection introspection;
 
 	/* set by check() */
 	struct issuer *trusted; /* shared by all threads, see issuers.h */

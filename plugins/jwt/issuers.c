@@ -249,8 +249,8 @@ static int check_one_way(sluice_instance *inst, const struct jwt_conf *conf)
 {
 	if (conf->issuer.n > 0 && conf->issuers.n > 0)
 		sluice_conf_error(inst, "issuers", "stands beside issuer: give one of them");
-	else if (conf->issuer.n == 0 && conf->issuers.n == 0)
-		sluice_conf_error(inst, NULL, "issuer is required");
+	else if (conf->issuer.n == 0 && conf->issuers.n == 0 && !conf->introspection.url.len)
+		sluice_conf_error(inst, NULL, "issuer or introspection is required");
 	else if (conf->issuers.n > 0 && conf->jwks.len > 0)
 		sluice_conf_error(inst, "jwks",
 			"stands beside issuers, which says where the keys of each are");

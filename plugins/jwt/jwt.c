@@ -11,6 +11,7 @@
 
 #include "../jose/claims.h"
 #include "challenge.h"
+#include "introspect.h"
 #include "issuers.h"
 #include "request.h"
 #include "worker.h"
@@ -82,6 +83,8 @@ static const sluice_option jwt_options[] = {
 	OPT(STR, ca_file,
 		.doc = "PEM file of the authorities that are trusted for the keys' server; left "
 		       "out: the system's"),
+	OPT(BLOCK, introspection, .sub = introspect_options,
+		.doc = "ask an authorization server about tokens that are no JWT (RFC 7662)"),
 	SLUICE_OPTIONS_END,
 };
 
@@ -140,7 +143,8 @@ static int jwt_check(sluice_instance *inst, void *arg)
 		sluice_conf_error(inst, "min_refresh", "is longer than refresh");
 		rc = -1;
 	}
-	if (issuers_check(inst, conf) < 0 || challenge_check(inst, conf) < 0)
+	if (issuers_check(inst, conf) < 0 || challenge_check(inst, conf) < 0 ||
+		introspect_check(inst, conf) < 0)
 		rc = -1;
 	return rc;
 }
@@ -156,6 +160,7 @@ static void jwt_stop(sluice_instance *inst, void *arg)
 {
 	(void)inst;
 	issuers_stop(arg);
+	introspect_stop(arg);
 }
 
 static void jwt_on_refresh(sluice_instance *inst, const void *arg)

@@ -2,21 +2,14 @@
  * for keys, and then decides. */
 #include "request.h"
 
-#include <stdlib.h>
-
-#include "../jose/claims.h"
 #include "../jose/token.h"
+#include "accept.h"
 #include "answer.h"
 #include "bearer.h"
+#include "introspect.h"
 #include "issuers.h"
+#include "state.h"
 #include "worker.h"
-
-/* State of a request that waits for keys. */
-struct key_wait {
-	uint64_t since_ns;   /* when it began to wait; 0: it did not */
-	uint64_t generation; /* of the keys that did not verify the token; 0: there were none */
-	enum reason why;     /* why they did not */
-};
 
 /* How much longer it may wait, in ms. */
 static uint64_t time_left(const struct jwt_conf *conf, const struct key_wait *p)
@@ -40,9 +33,10 @@ static sluice_verdict wait_or_refuse(sluice_exchange *x, const struct jwt_conf *
 {
 	const sluice_str none = { NULL, 0 };
 	struct issuer *i = &conf->trusted[issuer];
-	struct key_wait *p = sluice_state(x, sizeof *p);
-	if (!p)
+	struct request_state *state = request_state(x);
+	if (!state)
 		return SLUICE_FAIL;
+	struct key_wait *p = &state->keys;
 	if (!p->since_ns)
 		p->since_ns = sluice_now_ns();
 	p->why = why;
@@ -53,22 +47,6 @@ static sluice_verdict wait_or_refuse(sluice_exchange *x, const struct jwt_conf *
 			    : issuer_expects_keys(i, seen, left)))
 		return sluice_await_publish(x, left, request_judge);
 	return answer_refuse(x, conf, why, none);
-}
-
-static struct entry *make_entry(const struct jwt_conf *conf, sluice_str token, json_t *claims)
-{
-	size_t n = 1 + conf->claims_to_headers.n;
-	const json_t **values = malloc(n * sizeof *values);
-	if (!values) {
-		json_decref(claims);
-		return NULL;
-	}
-	values[0] = claim_find(claims, conf->consumer);
-	for (size_t i = 1; i < n; i++)
-		values[i] = claim_find(claims, conf->claims_to_headers.v[i - 1].name);
-	struct entry *e = entry_new(token, claims, values, n);
-	free(values);
-	return e;
 }
 
 /* Choose the issuer whose keys must verify the token. With one issuer the claims are not read
@@ -93,7 +71,8 @@ static enum reason check_signature(sluice_exchange *x, const struct jwt_conf *co
 	const struct token *t, size_t issuer, const struct keyset *keys)
 {
 	const struct worker *w = sluice_worker_state(x);
-	const struct key_wait *p = sluice_state(x, sizeof *p);
+	const struct request_state *state = request_state(x);
+	const struct key_wait *p = state ? &state->keys : NULL;
 	if (!w->verifiers)
 		return REASON_NO_MEMORY; /* this worker has no verifiers: its start failed */
 	if (!keys)
@@ -101,27 +80,6 @@ static enum reason check_signature(sluice_exchange *x, const struct jwt_conf *co
 	if (p && p->since_ns && p->generation == keys->generation)
 		return p->why;
 	return reason_of_jose(verifier_check(&w->verifiers[issuer], keys, t, conf->algorithms));
-}
-
-/* Check the claims, and take ownership of them. On REASON_NONE *out is an entry with one
- * reference. */
-static enum reason accept_claims(const struct jwt_conf *conf, size_t issuer, sluice_str text,
-	json_t *claims, struct entry **out, sluice_str *which)
-{
-	struct validity when;
-	enum reason why = rules_check(conf, conf->trusted[issuer].name, claims, sluice_unix_ms(),
-		&when, which);
-	if (why != REASON_NONE) {
-		json_decref(claims);
-		return why;
-	}
-	struct entry *e = make_entry(conf, text, claims);
-	if (!e)
-		return REASON_NO_MEMORY;
-	e->when = when;
-	e->issuer = issuer;
-	*out = e;
-	return REASON_NONE;
 }
 
 /* RFC 9068 2.1 and RFC 7519 5.1. An ID token is a JWT too; telling it from an access token is the
@@ -139,9 +97,7 @@ static enum reason open_access_token(struct token *t, sluice_str text)
 static sluice_verdict jwt_verify(sluice_exchange *x, const struct jwt_conf *conf, sluice_str text,
 	uint64_t hash, const struct issuer_keys *keys)
 {
-	struct worker *w = sluice_worker_state(x);
 	struct token t;
-	struct entry *e;
 	json_t *claims = NULL;
 	size_t issuer = 0;
 	sluice_str which = { NULL, 0 };
@@ -161,14 +117,24 @@ static sluice_verdict jwt_verify(sluice_exchange *x, const struct jwt_conf *conf
 		json_decref(claims);
 		return answer_refuse(x, conf, why, which);
 	}
-	why = accept_claims(conf, issuer, text, claims, &e, &which);
-	if (why != REASON_NONE)
-		return answer_refuse(x, conf, why, which);
-	e->generation = keys[issuer].keys->generation;
-	e->hash = hash;
-	cache_put(&w->cache, e, keys, sluice_unix_ms());
-	sluice_cleanup(x, entry_unref, e);
-	return answer_admit(x, conf, e);
+	const struct vouched v = { .token = text,
+		.hash = hash,
+		.issuer = issuer,
+		.generation = keys[issuer].keys->generation,
+		.until_ms = UINT64_MAX };
+	return accept_claims(x, conf, &v, claims);
+}
+
+/* Ask the server about a token that is not in the cache. */
+static sluice_verdict introspect(sluice_exchange *x, const struct jwt_conf *conf, sluice_str text,
+	uint64_t hash)
+{
+	struct request_state *state = request_state(x);
+	if (!state)
+		return SLUICE_FAIL;
+	state->inquiry.token = text;
+	state->inquiry.hash = hash;
+	return introspect_judge(x, conf, &state->inquiry);
 }
 
 sluice_verdict request_judge(sluice_exchange *x, const void *arg)
@@ -194,6 +160,8 @@ sluice_verdict request_judge(sluice_exchange *x, const void *arg)
 	struct worker *w = sluice_worker_state(x);
 	uint64_t hash = cache_hash(&w->cache, text);
 	struct entry *e = cache_find(&w->cache, text, hash, keys, sluice_unix_ms());
+	if (!e && introspect_wants(conf, text))
+		return introspect(x, conf, text, hash);
 	if (!e)
 		return jwt_verify(x, conf, text, hash, keys);
 	e->refs++;

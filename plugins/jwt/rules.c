@@ -3,6 +3,7 @@
 
 #include "../jose/claims.h"
 #include "../jose/strict.h"
+#include "issuers.h"
 
 /* The end of the year 9999. A later date has the wrong unit, mostly milliseconds, and is
  * refused. */
@@ -37,12 +38,12 @@ static uint64_t less(uint64_t a, uint64_t b)
 	return a > b ? a - b : 0;
 }
 
-static enum reason check_dates(const struct jwt_conf *conf, const json_t *claims, uint64_t now,
-	struct validity *when, sluice_str *which)
+static enum reason check_dates(const struct jwt_conf *conf, const json_t *claims, bool may_lack_exp,
+	uint64_t now, struct validity *when, sluice_str *which)
 {
 	uint64_t exp = 0, nbf = 0, iat = 0;
 	bool has_exp, has_nbf, has_iat;
-	if (!numeric_date(claims, "exp", &has_exp, &exp) || !has_exp) {
+	if (!numeric_date(claims, "exp", &has_exp, &exp) || (!has_exp && !may_lack_exp)) {
 		*which = SLUICE_STR("exp");
 		return REASON_TOKEN_CLAIM;
 	}
@@ -54,7 +55,7 @@ static enum reason check_dates(const struct jwt_conf *conf, const json_t *claims
 		*which = SLUICE_STR("iat");
 		return REASON_TOKEN_CLAIM;
 	}
-	when->until = exp + conf->leeway;
+	when->until = has_exp ? exp + conf->leeway : UINT64_MAX;
 	/* a token is not valid before it was issued */
 	when->from = less(nbf > iat ? nbf : iat, conf->leeway);
 	if (now >= when->until)
@@ -136,18 +137,34 @@ static enum reason check_claims(const struct jwt_conf *conf, const json_t *claim
 	return REASON_NONE;
 }
 
+static enum reason check_all(const struct jwt_conf *conf, const json_t *claims, bool may_lack_exp,
+	uint64_t now_ms, struct validity *when, sluice_str *which)
+{
+	if (!audience_fits(conf, claims))
+		return REASON_TOKEN_AUDIENCE;
+	enum reason why = check_dates(conf, claims, may_lack_exp, now_ms, when, which);
+	if (why == REASON_NONE)
+		why = check_claims(conf, claims, which);
+	if (why == REASON_NONE && !scopes_granted(conf, claims))
+		why = REASON_TOKEN_SCOPE;
+	return why;
+}
+
 enum reason rules_check(const struct jwt_conf *conf, sluice_str issuer, const json_t *claims,
 	uint64_t now_ms, struct validity *when, sluice_str *which)
 {
 	sluice_str iss;
 	if (!json_member_str(claims, "iss", &iss) || !iss.data || !sluice_str_eq(iss, issuer))
 		return REASON_TOKEN_ISSUER;
-	if (!audience_fits(conf, claims))
-		return REASON_TOKEN_AUDIENCE;
-	enum reason why = check_dates(conf, claims, now_ms, when, which);
-	if (why == REASON_NONE)
-		why = check_claims(conf, claims, which);
-	if (why == REASON_NONE && !scopes_granted(conf, claims))
-		why = REASON_TOKEN_SCOPE;
-	return why;
+	return check_all(conf, claims, false, now_ms, when, which);
+}
+
+enum reason rules_check_introspected(const struct jwt_conf *conf, const json_t *claims,
+	uint64_t now_ms, struct validity *when, sluice_str *which)
+{
+	sluice_str iss;
+	if (!json_member_str(claims, "iss", &iss) ||
+		(iss.data && conf->n_trusted && issuers_find(conf, claims) == conf->n_trusted))
+		return REASON_TOKEN_ISSUER;
+	return check_all(conf, claims, true, now_ms, when, which);
 }

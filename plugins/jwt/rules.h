@@ -18,5 +18,9 @@ struct validity {
  */
 enum reason rules_check(const struct jwt_conf *conf, sluice_str issuer, const json_t *claims,
 	uint64_t now_ms, struct validity *when, sluice_str *which);
+/* The same of what an authorization server said of a token (RFC 7662 2.2): `iss` and `exp` may be
+ * missing, since the server has looked at both. */
+enum reason rules_check_introspected(const struct jwt_conf *conf, const json_t *claims,
+	uint64_t now_ms, struct validity *when, sluice_str *which);
 
 #endif

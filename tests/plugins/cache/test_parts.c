@@ -7,7 +7,7 @@
 #include "date.h"
 #include "directives.h"
 #include "entry.h"
-#include "flight.h"
+#include "../shared/flight.h"
 #include "key.h"
 #include "keep.h"
 #include "range.h"

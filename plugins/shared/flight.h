@@ -1,13 +1,13 @@
 /*
- * Requests under way: one asks the upstream, and others for the same key wait for what comes of it.
+ * Requests under way: one asks, and others for the same key wait for what comes of it.
  * Shared by all workers; a lock is held for a few lines.
  *
  * A flight lies in the memory of the one that leads it, and a waiter in that of the one that waits.
  * One that takes longer than requests wait, because the client reads slowly, is taken over by the
  * next request: so no client makes all others wait again and again.
  */
-#ifndef CACHE_FLIGHT_H
-#define CACHE_FLIGHT_H
+#ifndef PLUGINS_SHARED_FLIGHT_H
+#define PLUGINS_SHARED_FLIGHT_H
 
 #include <pthread.h>
 #include <sluice/str.h>

@@ -1,0 +1,25 @@
+/* What a request remembers while it waits. Zeroed at first, and there for requests alone whose
+ * token is not in the cache. */
+#ifndef JWT_STATE_H
+#define JWT_STATE_H
+
+#include "introspect.h"
+
+/* Of a request that waits for keys. */
+struct key_wait {
+	uint64_t since_ns;   /* when it began to wait; 0: it did not */
+	uint64_t generation; /* of the keys that did not verify the token; 0: there were none */
+	enum reason why;     /* why they did not */
+};
+
+struct request_state {
+	struct key_wait keys;
+	struct inquiry inquiry;
+};
+
+static inline struct request_state *request_state(sluice_exchange *x)
+{
+	return sluice_state(x, sizeof(struct request_state));
+}
+
+#endif
