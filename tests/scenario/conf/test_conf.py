@@ -40,7 +40,7 @@ def test_tunnels(gateway, origin, h2_origin, ask, path):
 
 
 def test_there_are_some():
-    assert {"quickstart.yaml", "edge.yaml", "headers.yaml", "behind-proxy.yaml", "issuers.yaml", "forwarded.yaml",
+    assert {"quickstart.yaml", "edge.yaml", "headers.yaml", "behind-proxy.yaml", "introspection.yaml", "issuers.yaml", "forwarded.yaml",
             "uploads.yaml", "include.yaml", "listener-plugins.yaml", "stacks/django.yaml"} <= set(FILES)
 
 
@@ -231,6 +231,13 @@ def test_each_issuer_signs_for_itself_alone(example):
     for key, issuer in (("key.pem", theirs), ("partner.pem", ours)):
         r = ask(key, issuer, "mallory")
         assert r.status == 401 and json.loads(r.body)["type"].endswith(":token-key-unknown")
+
+
+def test_a_server_is_asked_about_tokens_that_are_no_jwt(example):
+    g = example("introspection")
+    assert g.get("/v1/orders", {"Authorization": "Bearer 2YotnFZFEjr1zCsicMWpAA"}).body == b"for bob\n"
+    assert g.get("/v1/orders", {"Authorization": f"Bearer {mint('key.pem', 'https://issuer.example/', 'alice')}"}).body == b"for alice\n"
+    assert g.get("/v1/orders").status == 401
 
 
 def test_forwarded_fields_of_a_proxy_and_of_a_stranger(example):
