@@ -97,14 +97,12 @@ void worker_stop(struct worker *w);
  * request path: takes a lock. */
 void worker_post(struct worker *w, void (*fn)(struct worker *w, void *arg), void *arg);
 
+/* For worker_now(), in one place: the first of a turn. */
+uint64_t worker_look_at_clock(struct worker *w);
 /* The turn's time: read once a turn. */
 static inline uint64_t worker_now(struct worker *w)
 {
-	if (!w->clock_is_fresh) {
-		w->now_ns = clock_ns();
-		w->clock_is_fresh = true;
-	}
-	return w->now_ns;
+	return likely(w->clock_is_fresh) ? w->now_ns : worker_look_at_clock(w);
 }
 
 /* 0, or the enum err with which new requests are refused for the moment. */

@@ -5,13 +5,9 @@
 
 #include "proxy/exchange.h"
 
-static inline bool affinity_is_asked(const struct snapshot_upstream *u)
-{
-	return u->hash_by || u->conf->sticky.cookie.len;
-}
-
 /* Before a server is chosen: reads what decides into x->call, and takes the cookie out of the
- * request, which the server has no use for. ERR_NO_MEMORY. */
+ * request, which the server has no use for. Nothing, of an upstream without a key and a cookie.
+ * ERR_NO_MEMORY. */
 must_use int affinity_request(struct exchange *x, const struct snapshot_upstream *u);
 /* Before the head of a response goes to the client: gives it a cookie, unless it has the one of the
  * server that answered. It goes without one where there is no memory left. */

@@ -46,6 +46,20 @@ static void build_check_route_names(struct build *b)
 	free(table);
 }
 
+/* Which routes and upstreams have more than most. */
+static void build_extras(struct snapshot *s)
+{
+	for (size_t i = 0; i < s->n_routes; i++) {
+		struct route *r = &s->routes[i];
+		r->has_extras = r->rules || r->conf->priority != PRIORITY_NORMAL;
+	}
+	for (size_t i = 0; i < s->n_upstreams; i++) {
+		struct snapshot_upstream *u = &s->upstreams[i];
+		u->has_extras = u->rules || u->hash_by || u->conf->sticky.cookie.len ||
+			u->conf->proxy_protocol;
+	}
+}
+
 /* It will be in force: what is counted of it gets a name in the metrics. */
 static void build_seal(struct snapshot *s)
 {
@@ -140,6 +154,7 @@ struct snapshot *snapshot_load(const char *file, const struct snapshot_env *env,
 		build_consumers(&b);
 		build_check_route_names(&b);
 		build_routes(&b);
+		build_extras(s);
 		build_stories(&b);
 		build_sinks(&b);
 		build_secrets(&b);

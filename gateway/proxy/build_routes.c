@@ -137,6 +137,8 @@ void build_routes(struct build *b)
 		if (build_chain(b, r->name, v[i].plugins, &r->chain, &links))
 			build_check_facts(b, r, &links);
 		build_target(b, r);
+		if (r->upstream >= 0 && !r->split)
+			r->upstream_name = s->upstreams[r->upstream].conf->name;
 		build_route_rules(b, r);
 		build_limits(b, r);
 		build_mirror(b, r);

@@ -36,11 +36,18 @@ static inline void exchange_leave_server(struct exchange *x, int err)
 	o->ops->release(o);
 }
 
+__attribute__((noinline)) static void exchange_leave_servers(struct exchange *x, int err)
+{
+	exchange_leave_tries(x, false);
+	exchange_leave_server(x, err);
+}
+
 void exchange_leave_upstream(struct exchange *x, int err)
 {
 	if (unlikely(x->retry))
-		exchange_leave_tries(x, false);
-	exchange_leave_server(x, err);
+		exchange_leave_servers(x, err);
+	else
+		exchange_leave_server(x, err);
 }
 
 void exchange_set_reason(struct exchange *x, int err)

@@ -340,7 +340,7 @@ static void forward_on_open_fail(struct upstream_call *call, int err)
 static int forward_open(struct exchange *x)
 {
 	struct upstream *u = x->view->upstreams[x->px.upstream];
-	int late = limits_late(x);
+	int late = unlikely(x->deadline) ? limits_late(x) : 0;
 	if (unlikely(late))
 		return late;
 	int r = upstream_open(&x->call, u, &forward_origin_events, x, x->px.arena);
@@ -354,24 +354,31 @@ void forward_init(struct exchange *x)
 	upstream_call_init(&x->call, forward_on_ready, forward_on_open_fail);
 }
 
+/* What its route and upstream have beyond servers. */
+__attribute__((noinline)) static must_use int forward_take_extras(struct exchange *x,
+	const struct snapshot_upstream *u)
+{
+	int version = u->conf->proxy_protocol;
+	/* the upstream may be one that a plugin has chosen */
+	const struct retry_rules *rules = x->route->rules ? x->route->rules : u->rules;
+	if (rules && retry_begin(x, rules, forward_on_late, forward_on_slow) < 0)
+		return ERR_NO_MEMORY;
+	if (version)
+		x->call.proxy_header = forwarded_proxy_header(x, version);
+	x->call.priority = (uint8_t)x->route->conf->priority;
+	return affinity_request(x, u);
+}
+
 int forward_start(struct exchange *x)
 {
 	int refused = admit_request(x);
 	if (unlikely(refused))
 		return refused;
 	const struct snapshot_upstream *u = &x->view->snap->upstreams[x->px.upstream];
-	int version = u->conf->proxy_protocol;
-	/* the upstream may be one that a plugin has chosen */
-	const struct retry_rules *rules = x->route->rules ? x->route->rules : u->rules;
-	if (unlikely(rules) && retry_begin(x, rules, forward_on_late, forward_on_slow) < 0)
-		return ERR_NO_MEMORY;
-	if (version)
-		x->call.proxy_header = forwarded_proxy_header(x, version);
-	if (unlikely(affinity_is_asked(u)) && affinity_request(x, u) < 0)
+	if (unlikely(x->route->has_extras || u->has_extras) && forward_take_extras(x, u) < 0)
 		return ERR_NO_MEMORY;
 	x->call.request = x->px.request;
 	x->call.exchange = &x->px;
-	x->call.priority = (uint8_t)x->route->conf->priority;
 	if (fields_for_upstream(x) < 0 || x->px.arena->failed)
 		return ERR_NO_MEMORY;
 	if (x->px.request->upgrade && !handshake_is_well_asked(x))

@@ -83,17 +83,26 @@ bool lane_put(struct lane *l, struct buf *data)
 	return lane_give(l, data);
 }
 
+/* The copy is whole as well. */
+__attribute__((noinline)) static void lane_pass_both_ends(struct exchange *x,
+	const struct fields *trailers)
+{
+	struct origin *o = x->origin;
+	mirror_send(x);
+	o->ops->end(o, trailers);
+}
+
 void lane_pass_end(struct lane *l, const struct fields *trailers)
 {
-	struct origin *o = l->x->origin;
+	struct exchange *x = l->x;
 	l->passed = true;
 	l->trailers = trailers;
-	if (l->side == SLUICE_REQUEST) {
-		if (unlikely(l->x->mirror))
-			mirror_send(l->x);
-		o->ops->end(o, trailers);
-	} else
-		l->x->events->on_through(l);
+	if (l->side == SLUICE_RESPONSE)
+		x->events->on_through(l);
+	else if (unlikely(x->mirror))
+		lane_pass_both_ends(x, trailers);
+	else
+		x->origin->ops->end(x->origin, trailers);
 }
 
 /* ---- holds --------------------------------------------------------------------------------- */

@@ -33,8 +33,19 @@ static must_use int routing_options(struct exchange *x, const struct route_asked
 	return err ? err : ROUTING_OURS;
 }
 
-/* The route that takes it, in *r. Else ROUTING_OURS, or an error: there is none. */
-static must_use int routing_find(struct exchange *x, const struct route **r)
+/* No route takes it: why (enum err). */
+static must_use int routing_refusal(struct exchange *x, const struct route_result *res)
+{
+	if (res->err == ERR_PATTERN_LIMIT && x->px.arena->failed)
+		return ERR_NO_MEMORY; /* for a fact */
+	if (res->err == ERR_METHOD_NOT_ALLOWED)
+		x->allow = route_allow(x->view->snap->router, res, x->px.arena);
+	return res->err;
+}
+
+/* The route that takes it, in x->route. Else ROUTING_OURS, or an error: there is none. Inlined:
+ * each request comes by, and this is most of routing_choose(). */
+__attribute__((always_inline)) static inline must_use int routing_find(struct exchange *x)
 {
 	struct route_result res;
 	const struct route_asked asked = { x->px.request, x->px.client->conn->listener->name,
@@ -45,16 +56,11 @@ static must_use int routing_find(struct exchange *x, const struct route **r)
 		if (ours)
 			return ours;
 	}
-	if (unlikely(!rule)) {
-		if (res.err == ERR_PATTERN_LIMIT && x->px.arena->failed)
-			res.err = ERR_NO_MEMORY; /* for a fact */
-		if (res.err == ERR_METHOD_NOT_ALLOWED)
-			x->allow = route_allow(x->view->snap->router, &res, x->px.arena);
-		return res.err;
-	}
-	if (res.captures.n)
+	if (unlikely(!rule))
+		return routing_refusal(x, &res);
+	if (unlikely(res.captures.n))
 		routing_keep_captures(x, &res.captures);
-	*r = rule->data;
+	x->route = rule->data;
 	return 0;
 }
 
@@ -62,17 +68,15 @@ static must_use int routing_find(struct exchange *x, const struct route **r)
  * take it. */
 static must_use int routing_choose(struct exchange *x)
 {
-	const struct route *r = NULL;
-	int err = routing_find(x, &r);
+	int err = routing_find(x);
 	if (unlikely(err))
 		return err;
-	x->route = r;
+	const struct route *r = x->route;
 	x->px.route_name = r->name;
 	x->px.upstream = r->upstream;
+	x->px.upstream_name = r->upstream_name;
 	if (unlikely(r->split) && !r->split->is_late)
 		split_choose(x);
-	else if (r->upstream >= 0 && likely(!r->split))
-		x->px.upstream_name = x->view->snap->upstreams[r->upstream].conf->name;
 	err = limits_start(x);
 	if (!err && x->is_call)
 		err = grpc_start(x);
@@ -139,7 +143,7 @@ void routing_behind(struct exchange *x)
 /* Some listener has plugins. A connection may be older than the configuration: where the listener
  * that it came by is gone, nothing says which plugins have to judge its requests, and they are
  * refused in a way that makes clients open another one. */
-static void routing_start_at_listener(struct exchange *x)
+__attribute__((noinline)) static void routing_start_at_listener(struct exchange *x)
 {
 	const struct snapshot_listener *l =
 		snapshot_listener_of(x->view->snap, x->px.client->conn->listener);

@@ -52,6 +52,7 @@ struct route {
 	struct mark at; /* in the file */
 	struct chain chain;
 	int upstream;                /* index, with a split the first; -1: answers by itself */
+	sluice_str upstream_name;    /* empty: answers by itself, or has a split */
 	struct route_mirror *mirror; /* in the arena; NULL: no copies are sent */
 	const struct split *split;   /* in the arena; NULL: all go to the one */
 	/* in the arena; NULL: those of the upstream */
@@ -64,6 +65,8 @@ struct route {
 	series_id requests, time; /* its metrics */
 	bool limits_differ;       /* among its listeners */
 	bool tells_stories;       /* log.stories.routes has it, or is empty */
+	/* there are rules or a priority: of most routes a request looks at this alone */
+	bool has_extras;
 };
 
 /* Of log.stories. */
@@ -84,6 +87,8 @@ struct snapshot_upstream {
 	struct breaker *breaker;   /* shared: ref; NULL: none */
 	struct tls_client *client; /* owned; NULL: plain */
 	series_id requests, time;  /* its metrics */
+	/* likewise: rules, a key, a cookie, or the PROXY protocol */
+	bool has_extras;
 };
 
 struct snapshot_listener {

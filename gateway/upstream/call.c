@@ -16,8 +16,14 @@ static bool upstream_is_full(const struct upstream *u)
 	return a && a->most && a->n >= a->most;
 }
 
+/* The balance goes by latency: it is told of each response. */
+static inline bool call_is_measured(const struct upstream_call *c)
+{
+	return c->upstream->balance.by_latency;
+}
+
 /* There may be room for a call that waits. */
-static void call_give_place(struct upstream_call *c)
+__attribute__((noinline)) static void call_give_place(struct upstream_call *c)
 {
 	struct upstream *u = c->upstream;
 	if (unlikely(u->admission) && admission_give(u->admission, c))
@@ -29,10 +35,18 @@ static bool call_state_waits(unsigned s)
 	return s == UPSTREAM_CALL_NAMES || s == UPSTREAM_CALL_QUEUED;
 }
 
-static void call_set_state(struct upstream_call *c, enum upstream_call_state state)
+/* It is in a list of the queue. */
+static bool call_state_is_listed(unsigned s)
+{
+	return call_state_waits(s) || s == UPSTREAM_CALL_SHED;
+}
+
+/* Out of the queue, or into it. */
+__attribute__((noinline)) static void call_move(struct upstream_call *c,
+	enum upstream_call_state to)
 {
 	struct upstream *u = c->upstream;
-	bool waited = call_state_waits(c->state), waits = call_state_waits(state);
+	bool waited = call_state_waits(c->state), waits = call_state_waits(to);
 
 	/* a call that waits for something else from now on keeps its place */
 	if (waited && !waits) {
@@ -43,15 +57,24 @@ static void call_set_state(struct upstream_call *c, enum upstream_call_state sta
 	} else if (c->state == UPSTREAM_CALL_SHED) {
 		list_del(&c->at);
 	}
-	if (state == UPSTREAM_CALL_SHED)
+	if (to == UPSTREAM_CALL_SHED)
 		list_push(&u->queue.shed, &c->at);
-	if (state == UPSTREAM_CALL_IDLE)
+}
+
+/* Most calls become ready at once, and are idle again when they have reported. */
+static inline void call_set_state(struct upstream_call *c, enum upstream_call_state state)
+{
+	struct upstream *u = c->upstream;
+
+	if (unlikely(call_state_is_listed(c->state) || call_state_is_listed(state)))
+		call_move(c, state);
+	if (state == UPSTREAM_CALL_IDLE && unlikely(c->has_place))
 		call_give_place(c);
-	if (c->state == UPSTREAM_CALL_IDLE)
-		u->n_calls++;
-	if (state == UPSTREAM_CALL_IDLE)
-		u->n_calls--;
-	if (state == UPSTREAM_CALL_READY || state == UPSTREAM_CALL_IDLE)
+	u->n_calls += c->state == UPSTREAM_CALL_IDLE;
+	u->n_calls -= state == UPSTREAM_CALL_IDLE;
+	/* what it does while it is ready is no waiting */
+	if (c->state != UPSTREAM_CALL_READY &&
+		(state == UPSTREAM_CALL_READY || state == UPSTREAM_CALL_IDLE))
 		c->wait_ns += worker_now(u->worker) - c->since_ns;
 	c->state = (uint8_t)state;
 }
@@ -85,7 +108,7 @@ static void call_note_failure(struct upstream_call *c, int err)
 static void call_failed(struct upstream_call *c, int err)
 {
 	endpoint_failed(c->endpoint, c->trial, err);
-	if (unlikely(c->measures))
+	if (unlikely(call_is_measured(c)))
 		balance_missed(&c->upstream->balance, c->endpoint,
 			c->asked_ns ? clock_ns() - c->asked_ns : 0);
 }
@@ -129,7 +152,7 @@ static int call_ready(struct upstream_call *c, struct link *l)
 	c->origin = pool_begin(l, c->events, c->user, c->arena);
 	c->endpoint->n_requests++;
 	c->status = 0;
-	if (unlikely(c->measures))
+	if (unlikely(call_is_measured(c)))
 		c->asked_ns = clock_ns();
 	call_set_state(c, UPSTREAM_CALL_READY);
 	c->since_ns = worker_now(c->upstream->worker);
@@ -313,9 +336,10 @@ static void call_on_due(struct timer *t)
 void upstream_call_init(struct upstream_call *c, void (*on_ready)(struct upstream_call *c),
 	void (*on_fail)(struct upstream_call *c, int err))
 {
-	*c = (struct upstream_call){ .on_ready = on_ready,
-		.on_fail = on_fail,
-		.priority = PRIORITY_NORMAL };
+	check(!c->on_ready, "a call is made of memory that is in use");
+	c->on_ready = on_ready;
+	c->on_fail = on_fail;
+	c->priority = PRIORITY_NORMAL;
 	list_init(&c->at);
 	list_init(&c->ask.at);
 	c->ask.on_done = call_on_link;
@@ -331,7 +355,6 @@ int upstream_open(struct upstream_call *c, struct upstream *u, const struct orig
 	c->events = events;
 	c->user = user;
 	c->arena = arena;
-	c->measures = u->balance.by_latency;
 	c->since_ns = worker_now(u->worker);
 	int refused = unlikely(u->admission) && !c->only ? admission_enter(u->admission, c) : 0;
 	if (unlikely(refused))
@@ -432,18 +455,27 @@ static void call_measure(struct upstream_call *c)
 		balance_measured(b, c->endpoint, ns);
 }
 
+/* Those that go by what responses tell. */
+__attribute__((noinline)) static void call_tell_answer(struct upstream_call *c, uint64_t latency_ns)
+{
+	struct admission *a = c->upstream->admission;
+	if (a) {
+		admission_answered(a, c, latency_ns);
+		admission_headed(a, c);
+	}
+	if (call_is_measured(c))
+		call_measure(c);
+}
+
 void upstream_answered(struct upstream_call *c, unsigned status)
 {
+	const struct upstream *u = c->upstream;
+	uint64_t now = worker_now(u->worker), latency_ns = now - c->since_ns;
 	c->status = (uint16_t)status;
-	uint64_t now = worker_now(c->upstream->worker), latency_ns = now - c->since_ns;
 	c->endpoint->heard_ns = now;
 	endpoint_answered(c->endpoint, latency_ns);
-	if (unlikely(c->upstream->admission)) {
-		admission_answered(c->upstream->admission, c, latency_ns);
-		admission_headed(c->upstream->admission, c);
-	}
-	if (unlikely(c->measures))
-		call_measure(c);
+	if (unlikely(u->goes_by_answers))
+		call_tell_answer(c, latency_ns);
 }
 
 /* held_back: another try decides what came of the request. */
@@ -472,8 +504,6 @@ void upstream_report(struct upstream_call *c, int err)
 	c->not_sent = false;
 	c->origin = NULL;
 	c->link = NULL;
-	/* the time as READY does not count as waiting */
-	c->since_ns = worker_now(c->upstream->worker);
 	call_set_state(c, UPSTREAM_CALL_IDLE);
 }
 
@@ -489,7 +519,7 @@ void upstream_hedge_wins(struct upstream_call *c, struct upstream_call *first)
 	check(c->state == UPSTREAM_CALL_READY, "a hedge wins in state %d", c->state);
 	first->since_ns = worker_now(c->upstream->worker);
 	/* the slow one is measured too; of one that failed, that was done */
-	if (unlikely(first->measures) && first->asked_ns && first->verdict == VERDICT_NONE)
+	if (unlikely(call_is_measured(first)) && first->asked_ns && first->verdict == VERDICT_NONE)
 		balance_missed(&first->upstream->balance, first->endpoint,
 			clock_ns() - first->asked_ns);
 	call_set_endpoint(first, c->endpoint);
@@ -511,10 +541,8 @@ void upstream_hedge_wins(struct upstream_call *c, struct upstream_call *first)
 	call_set_state(c, UPSTREAM_CALL_IDLE);
 }
 
-void upstream_cancel(struct upstream_call *c)
+__attribute__((noinline)) static void call_cancel(struct upstream_call *c)
 {
-	if (c->state == UPSTREAM_CALL_IDLE)
-		return;
 	check(c->state != UPSTREAM_CALL_READY, "a call is cancelled that owes a report");
 	if (c->state == UPSTREAM_CALL_OPENING)
 		call_end_try(c, VERDICT_NONE, 0);
@@ -523,6 +551,12 @@ void upstream_cancel(struct upstream_call *c)
 	c->pause_ns = 0;
 	call_set_state(c, UPSTREAM_CALL_IDLE);
 	pool_cancel(&c->ask);
+}
+
+void upstream_cancel(struct upstream_call *c)
+{
+	if (unlikely(c->state != UPSTREAM_CALL_IDLE))
+		call_cancel(c);
 }
 
 void upstream_call_fini(struct upstream_call *c)

@@ -8,9 +8,6 @@
 #include "base/mem.h"
 #include "base/stat.h"
 
-/* a response moves the smoothed latency by this part of its distance */
-enum { LATENCY_PART = 8 };
-
 /* ---- the worker's part --------------------------------------------------------------------- */
 
 /* Called when every upstream is detached and no connection is in use. */
@@ -292,13 +289,6 @@ void endpoint_end_trial(struct endpoint *e)
 	e->trial_out = false;
 	(void)endpoint_judge(e);
 	endpoint_changed(e);
-}
-
-void endpoint_answered(struct endpoint *e, uint64_t latency_ns)
-{
-	int64_t away = (int64_t)(latency_ns - e->latency_ns);
-	e->latency_ns = likely(e->latency_ns) ? e->latency_ns + (uint64_t)(away / LATENCY_PART)
-					      : latency_ns;
 }
 
 void endpoint_recover(struct endpoint *e)

@@ -233,8 +233,15 @@ void endpoint_look(struct endpoint *e);
 /* The same, at the verdict of checks alone: what an operator has set comes by a message. */
 void endpoint_look_at_verdict(struct endpoint *e);
 
+/* a response moves the smoothed latency by this part of its distance */
+enum { ENDPOINT_LATENCY_PART = 8 };
 /* A response began, that long after its request was sent. */
-void endpoint_answered(struct endpoint *e, uint64_t latency_ns);
+static inline void endpoint_answered(struct endpoint *e, uint64_t latency_ns)
+{
+	int64_t away = (int64_t)(latency_ns - e->latency_ns);
+	e->latency_ns += likely(e->latency_ns) ? (uint64_t)(away / ENDPOINT_LATENCY_PART)
+					       : latency_ns;
+}
 
 void endpoint_view(const struct endpoint *e, struct endpoint_view *v);
 

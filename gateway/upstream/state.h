@@ -23,6 +23,7 @@ struct upstream {
 	struct census census;
 	uint64_t discovered;         /* id of what finds its servers; 0: nothing does */
 	struct admission *admission; /* owned; NULL: every call may go */
+	bool goes_by_answers;        /* the balance or the admission is told of each response */
 	struct waitlist queue;       /* calls: NAMES, QUEUED, SHED */
 	uint32_t n_calls;            /* not IDLE */
 	struct turn_hook hook;       /* serves the calls that wait */

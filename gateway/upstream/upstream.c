@@ -193,6 +193,7 @@ struct upstream *upstream_attach(struct worker *w, const struct upstream_conf *c
 		balance_ask_plugin(&u->balance, conf->name, plugins->chooser);
 	struct discovered *discovered = plugins ? plugins->discovered : NULL;
 	u->discovered = discovered ? discovered->id : 0;
+	u->goes_by_answers = u->admission || u->balance.by_latency;
 	census_init(&u->census, w, conf->name);
 	server_list_start(&u->servers, &u->setup, discovered, upstream_find_earlier, u);
 	struct upstream *older = upstream_namesake(u);

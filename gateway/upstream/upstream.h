@@ -129,7 +129,6 @@ struct upstream_call {
 	const struct upstream_failure *failures;
 	uint16_t status;     /* of the final head of the last try; 0: none came */
 	bool reused;         /* the connection was an idle one */
-	bool measures;       /* the balance goes by latency */
 	uint64_t connect_ns; /* what the last connection took to open; 0 for an idle one */
 	uint64_t wait_ns;    /* all time between open and ready or fail, added up */
 
@@ -165,6 +164,7 @@ struct upstream_call {
 	uint64_t tried[UPSTREAM_TRIES_MAX]; /* ids of endpoints */
 };
 
+/* c lies in memory that is zero. */
 void upstream_call_init(struct upstream_call *c, void (*on_ready)(struct upstream_call *c),
 	void (*on_fail)(struct upstream_call *c, int err));
 /* Before it is opened: by these rules it is tried again, which live as long as the call. */

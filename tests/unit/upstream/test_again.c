@@ -192,6 +192,7 @@ static void begin_hedge(struct probe *p, struct upstream_call *c, struct upstrea
 	upstream_go_by(&p->call, u, &rules);
 	probe_open(p, u);
 	assert_true(kit_run(&p->ready, 1000));
+	*c = (struct upstream_call){ 0 };
 	upstream_call_init(c, on_second_ready, on_second_fail);
 	second_is_ready = second_failed = false;
 }
