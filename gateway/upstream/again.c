@@ -119,6 +119,7 @@ bool upstream_hedge(struct upstream_call *c, struct upstream_call *first)
 	c->proxy_header = first->proxy_header;
 	c->request = first->request;
 	c->exchange = first->exchange;
+	c->key = first->key; /* the next server on the ring, as a retry would ask */
 	c->rules = first->rules;
 	c->none_down = true;
 	c->pass.kind = PASS_OTHER;

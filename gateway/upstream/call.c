@@ -528,6 +528,7 @@ void upstream_hedge_wins(struct upstream_call *c, struct upstream_call *first)
 	first->reused = c->reused;
 	first->connect_ns = c->connect_ns;
 	first->asked_ns = c->asked_ns;
+	first->status = c->status;
 	first->try_ns = call_began(c);
 	first->link = c->link;
 	first->origin = c->origin;

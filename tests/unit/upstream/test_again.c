@@ -211,12 +211,14 @@ TEST(the_second_takes_the_place_of_the_first)
 	if (r == 0)
 		assert_true(kit_run(&second_is_ready, 1000));
 	struct origin *loser = p.call.origin;
+	upstream_answered(&p.call, 503);
 	upstream_report(&p.call, ERR_OVERTAKEN);
 	loser->ops->release(loser);
 	upstream_hedge_wins(&c, &p.call);
 	upstream_hedge_over(&c, &p.call, "won");
 	assert_int_equal(p.call.state, UPSTREAM_CALL_READY);
 	assert_int_equal(c.state, UPSTREAM_CALL_IDLE);
+	assert_int_equal(p.call.status, 0); /* of its own response, which has not come */
 	assert_false(str_eq(endpoint_address(p.call.endpoint), first));
 	assert_string_equal(p.call.failures->reason, "overtaken");
 	assert_true(str_eq(p.call.failures->server, first));
@@ -273,6 +275,24 @@ TEST(there_is_no_second_one)
 	probe_finish(&p, 0);
 	end(&p, &u);
 	server_down(&a);
+}
+
+TEST(the_second_of_a_hash_is_the_one_that_a_retry_would_ask)
+{
+	struct probe p;
+	struct upstream_call c;
+	server_up(&a, "a", 0);
+	server_up(&b, "b", 0);
+	struct upstream *u = attach((const char *[]){ a.address, b.address, NULL });
+	begin_hedge(&p, &c, u);
+	p.call.key = 4711;
+	assert_true(upstream_hedge(&c, &p.call));
+	assert_int_equal(c.key, 4711);
+	upstream_call_fini(&c);
+	probe_finish(&p, 0);
+	end(&p, &u);
+	server_down(&a);
+	server_down(&b);
 }
 
 TEST(when_a_second_one_is_asked)
