@@ -40,7 +40,8 @@ static double gradient_aim(struct gradient *g, double present)
 {
 	double by = present < g->usual_ns ? FASTER : SLOWER;
 	g->usual_ns = g->usual_ns > 0 ? g->usual_ns + (present - g->usual_ns) * by : present;
-	double slope = g->tolerance * g->usual_ns / present;
+	/* all of a window within one look at the clock */
+	double slope = present > 0 ? g->tolerance * g->usual_ns / present : 1;
 	if (slope < 1)
 		g->starting = false;
 	slope = slope > 1 ? 1 : slope < 0.5 ? 0.5 : slope;

@@ -36,6 +36,16 @@ TEST(the_limit_finds_what_a_service_takes)
 	assert_in_range(gradient_limit(&g), 40, 90);
 }
 
+TEST(responses_without_a_latency_leave_a_limit)
+{
+	struct gradient g;
+	uint64_t now = NS_PER_S;
+	gradient_init(&g, &conf, 1);
+	for (unsigned i = 0; i < 1000; i++)
+		(void)gradient_sample(&g, now += 10 * NS_PER_MS, 0, 4);
+	assert_in_range(gradient_limit(&g), conf.min, conf.max);
+}
+
 TEST(an_idle_limit_does_not_grow)
 {
 	struct gradient g;
