@@ -20,6 +20,7 @@ TOOLS = "gcc libc6-dev libssl-dev libnghttp2-dev openssl nghttp2-client redis-se
 DEFAULTS = {
     "tls": False, "h2": False, "h2c": False, "websocket": False, "jwt": False, "limit": "", "routes": 0, "reload": False,
     "server_count": 1, "workers": 1, "status": False, "neighbour": "", "plugin": "", "script": False, "cache": False, "answer": 0,
+    "way": "",      # how one of the servers is chosen, by its name in sluice; without: in turn
     "balance": "",
     "goes": "",
 }

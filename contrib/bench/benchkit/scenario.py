@@ -91,6 +91,7 @@ class Requests(Scenario):
     options: tuple = ()          # further options of load
     tokens: str = ""             # "warm": 256 that come again, "cold": never the same twice
     count: int = 0               # requests of a sample, instead of its time
+    paths: int = 0               # so many different ones, in turn, instead of the target
 
     COLD_PROBE = 200
 
@@ -114,8 +115,8 @@ class Requests(Scenario):
                      "--requests", self.COLD_PROBE if probe else self.count]
         elif self.tokens:
             argv += ["--tokens", self.token_file]
-        if running.values["routes"]:
-            argv += ["--targets", bench.material.targets(running.values["routes"])]
+        if running.values["routes"] or self.paths:
+            argv += ["--targets", bench.material.targets(running.values["routes"] or self.paths)]
         if self.tokens != "cold":
             argv += ["--requests", self.count] if self.count and not probe else ["--seconds", seconds]
         return drive.measured([*argv, _url(running, self.target)], seconds, running, bench.load_cpu, bench.log("load"), at_end)

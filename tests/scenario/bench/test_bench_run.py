@@ -42,17 +42,33 @@ def test_every_scenario_has_a_valid_configuration(tmp_path, bench_programs):
     assert len(done) > 8
 
 
+VALUES = {"port": 1, "admin_port": 2, "redis_port": 3, "root": True, "programs": {"floor": "/floor"}, "gateway": "/sluice",
+          "plugin_dirs": [], **{n: f"/{n}" for n in ("certificate", "key", "both", "jwks", "rsa_public", "issuer", "audience")}}
+
+
 def test_every_peer_can_be_configured_for_what_it_takes_part_in(tmp_path):
-    values = {"port": 1, "admin_port": 2, "redis_port": 3, "root": True, "programs": {"floor": "/floor"}, "gateway": "/sluice",
-              "plugin_dirs": [], **{n: f"/{n}" for n in ("certificate", "key", "both", "jwks", "rsa_public", "issuer", "audience")}}
     for s in scenario.load_all():
         for more in s.variants.values():
             settings = {**main.DEFAULTS, **s.settings, **more}
             for peer in peers.PEERS.values():
                 if s.takes_part(peer):
                     servers = main.server_addresses(9000, settings["server_count"])
-                    command = peers.configure(peer, tmp_path / "c", {**values, **settings, "servers": servers})
+                    command = peers.configure(peer, tmp_path / "c", {**VALUES, **settings, "servers": servers})
                     assert "@" not in "".join(command), (s.name, peer.name)
+
+
+def test_every_peer_is_told_how_to_choose(tmp_path):
+    balance = next(s for s in scenario.load_all() if s.name == "balance")
+    taking = [p for p in peers.PEERS.values() if balance.takes_part(p)]
+    assert {p.name for p in taking} == {"sluice", "nginx", "haproxy", "caddy"}
+    for peer in taking:
+        texts = set()
+        for more in balance.variants.values():
+            settings = {**main.DEFAULTS, **balance.settings, **more}
+            servers = main.server_addresses(9000, settings["server_count"])
+            peers.configure(peer, tmp_path / peer.name, {**VALUES, **settings, "servers": servers})
+            texts.add((tmp_path / peer.name / peer.template).read_text())
+        assert len(texts) == len(balance.variants) == 4, peer.name
 
 
 def test_the_floor_is_asked_for_what_it_can(tmp_path):
