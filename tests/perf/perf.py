@@ -12,8 +12,11 @@ import re
 import shlex
 import shutil
 import signal
+import socket
+import struct
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,6 +48,7 @@ class Scenario:
     h2: bool = False
     origin: str = "h1"
     redis: bool = False
+    first: str = ""       # what the server that is asked first does, `refuses` or `resets`; those that answer are backups
     tolerance: float = TOLERANCE
 
 
@@ -53,6 +57,9 @@ HEADERS = HERE.parent.parent / "gateway" / "include"
 # Modules of hooks.c: name of the plugin, and what of it is compiled.
 MODULES = {"one-hook": [], "three-hooks": ["-DALL_HOOKS"]}
 TLS = {"tls": True}
+# A server that fails each time is asked each time, and each request may go to another.
+NEVER_RESTS = "health: { failures: 0 }"
+RETRIES = "upstream: origin\n    retry: { on: [connect, reset, 503], tries: 3, budget: 100%, backoff: 0s }"
 SCENARIOS = [
     Scenario("plain", "GET of 1 KiB, kept connection", 4000),
     Scenario("hook", "the same, with a plugin whose on_request does nothing", 4000, {"plugin": "one-hook"}),
@@ -102,6 +109,12 @@ SCENARIOS = [
              {"goes": "split: { by: cookie:sid, to: { origin: 95, other: 5 } }"}, options=("--field", "Cookie: sid=5e8f0c2a9b7d4e1f")),
     Scenario("mirror", "the plain GET, with a copy for another upstream", 2000,
              {"goes": "upstream: origin\n    mirror: { to: other, max_copies: 1000 }"}, tolerance=0.08),
+    Scenario("retry", "the plain GET, with rules for retries that it does not need", 4000,
+             {"goes": RETRIES}),
+    Scenario("retry-refused", "the same, the first server refuses the connection", 2000, {"goes": RETRIES, "balance": NEVER_RESTS},
+             first="refuses", tolerance=0.08),
+    Scenario("retry-reset", "the same, the first server resets the connection when it has the request", 1000,
+             {"goes": RETRIES, "balance": NEVER_RESTS}, first="resets", tolerance=0.08),
     Scenario("h2", "GET of 1 KiB, HTTP/2 over TLS 1.3", 3000, {**TLS, "h2": True}, h2=True),
     Scenario("h2-h2c", "the same, HTTP/2 to the server as well", 3000, {**TLS, "h2": True, "h2c": True}, h2=True, origin="h2c"),
 ]
@@ -172,6 +185,14 @@ def differences(old, new):
 
 # ---- measuring -------------------------------------------------------------------------------------------------------
 
+def reset_each(listener):
+    """A server that takes a request and resets its connection."""
+    while True:
+        with listener.accept()[0] as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.recv(65536)
+
+
 class Bed:
     """The servers behind, and what the gateway's configuration needs."""
 
@@ -181,7 +202,7 @@ class Bed:
         self.plugin_dirs = [str(Path(options.plugin_dir).resolve()), str(build_modules(self.out / "modules"))]
         self.programs = programs.build(self.out / "bin")
         self.material = material.Material(self.out / "keys", self.programs["mint"])
-        self.servers, self.ports = [], {}
+        self.servers, self.ports, self.bad = [], {}, {}
 
     def server(self, name, command):
         """The port of a server, started when it is first asked for."""
@@ -199,6 +220,21 @@ class Bed:
         more = [SERVERS_MOST] if kind == "h1" else []      # addresses that it listens at
         return self.server(program, lambda port: [self.programs[program], port, *more])
 
+    def first_server(self, what):
+        """The address of a server that answers nothing."""
+        if what not in self.bad:
+            self.bad[what] = bad = socket.socket()
+            bad.bind(("127.0.0.1", 0))      # the port is taken, though nobody listens
+            if what == "resets":
+                bad.listen()
+                threading.Thread(target=reset_each, args=(bad,), daemon=True).start()
+        return f"127.0.0.1:{self.bad[what].getsockname()[1]}"
+
+    def servers_of(self, s):
+        """The servers of its upstream, as the configuration lists them."""
+        good = server_addresses(self.origin(s.origin), s.settings.get("server_count", 1))
+        return [self.first_server(s.first), *(f"{{ address: {a}, backup: true }}" for a in good)] if s.first else good
+
     def redis(self):
         if not shutil.which("redis-server"):
             raise NotSupported("no redis-server here")
@@ -212,7 +248,7 @@ class Bed:
 
 def write_config(bed, s, folder, port):
     m = bed.material
-    values = {**DEFAULTS, **s.settings, "port": port, "servers": server_addresses(bed.origin(s.origin), s.settings.get("server_count", 1)), "jwks": m.jwks,
+    values = {**DEFAULTS, **s.settings, "port": port, "servers": bed.servers_of(s), "jwks": m.jwks,
               "certificate": m.certificate, "key": m.key, "issuer": material.ISSUER, "audience": material.AUDIENCE,
               "redis_port": bed.redis() if s.redis else 0, "gateway": bed.gateway, "plugin_dirs": [a for d in bed.plugin_dirs for a in ("--plugin-dir", d)]}
     command = peers.configure(peers.PEERS["sluice"], folder, values)

@@ -1,5 +1,7 @@
 """make check-perf: what it reads out of valgrind's files, and what it calls worse."""
 import json
+import socket
+from types import SimpleNamespace
 
 import perf
 import pytest
@@ -45,3 +47,16 @@ def test_the_baseline_covers_every_scenario():
 
 def test_other_tools_are_named():
     assert perf.differences({"a": "1", "b": "2"}, {"a": "1", "b": "3"}) == ["b is 3, was 2"]
+
+
+def test_servers_that_are_asked_first_refuse_or_reset():
+    bed = SimpleNamespace(bad={})
+    refuses, resets = (tuple(perf.Bed.first_server(bed, what).split(":")) for what in ("refuses", "resets"))
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(refuses, 5)
+    for _ in range(2):
+        with socket.create_connection(resets, 5) as c:
+            c.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            with pytest.raises(ConnectionResetError):
+                c.recv(1)
+    assert perf.Bed.first_server(bed, "resets") == ":".join(resets)
