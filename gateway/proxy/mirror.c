@@ -101,8 +101,9 @@ static void mirror_on_due(struct timer *t)
 
 static void mirror_on_head(struct origin *o, struct response_head *h)
 {
+	struct mirror *m = o->user;
 	if (h->status >= 200)
-		o->headed = true;
+		fetch_call_answered(&m->call, h->status);
 }
 
 static void mirror_on_body(struct origin *o, struct buf *data)

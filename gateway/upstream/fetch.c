@@ -169,7 +169,10 @@ static void fetch_on_head(struct origin *o, struct response_head *h)
 	struct fetch *f = o->user;
 	if (h->status < 200)
 		return;
-	o->headed = true;
+	if (f->upstream)
+		fetch_call_answered(&f->over, h->status);
+	else
+		o->headed = true;
 	f->answer_head = h;
 	f->stage = "the body of its response";
 	if (h->body == BODY_LENGTH && h->body_length > f->max_body)

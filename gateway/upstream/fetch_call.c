@@ -67,6 +67,12 @@ static void call_leave(struct fetch_call *c, int err)
 	o->ops->release(o);
 }
 
+void fetch_call_answered(struct fetch_call *c, unsigned status)
+{
+	c->call.origin->headed = true;
+	upstream_answered(&c->call, status);
+}
+
 bool fetch_call_again(struct fetch_call *c, int err)
 {
 	/* it may fail before on_ready, which sets c->origin */

@@ -31,6 +31,9 @@ void fetch_call_init(struct fetch_call *c, void (*on_ready)(struct fetch_call *c
 void fetch_call_open(struct fetch_call *c, struct worker *w, struct upstream *u,
 	const struct request_head *head, const struct origin_events *events, void *user,
 	struct arena *arena);
+/* Within on_head of the origin, of the final head: what it says of the server counts, as that of
+ * any request. */
+void fetch_call_answered(struct fetch_call *c, unsigned status);
 /* Within on_fail of the origin, whose whole request can be sent anew: end this try, and ask another
  * server where that is safe (RFC 9110 9.2.2) and `retries` allows it. False: it is not. */
 bool fetch_call_again(struct fetch_call *c, int err);

@@ -135,6 +135,19 @@ TEST_CALL(a_server_that_is_down)
 	upstream_detach(&u);
 }
 
+TEST_CALL(its_status_counts_as_that_of_any_request)
+{
+	a.reply = "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n";
+	atomic_store(&a.mode, SERVE_REPLY);
+	conf_make(&conf, "service", (const char *[]){ a.address, NULL });
+	conf.conf.health.count = UINT64_MAX;
+	struct upstream *u = upstream_attach(&kit_worker, &conf.conf, NULL, 1, NULL);
+	assert_int_equal(get(u).code, 503);
+	assert_int_equal(kit_view(a.address).failures, 1);
+	assert_true(kit_view(a.address).latency_ns > 0);
+	upstream_detach(&u);
+}
+
 TEST_CALL(tried_again_where_that_is_safe)
 {
 	struct upstream *u = attach((const char *[]){ a.address, b.address, NULL });
