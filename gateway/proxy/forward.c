@@ -354,6 +354,17 @@ void forward_init(struct exchange *x)
 	upstream_call_init(&x->call, forward_on_ready, forward_on_open_fail);
 }
 
+/* How tries of a request are ruled by a route that says so, on some listener. NULL: as the upstream
+ * says. */
+static const struct retry_rules *forward_route_rules(const struct exchange *x)
+{
+	const struct route *r = x->route;
+	size_t i = 0;
+	if (r->rules_differ)
+		i = snapshot_listener_index(x->view->snap, x->px.client->conn->listener);
+	return r->rules[i];
+}
+
 int forward_start(struct exchange *x)
 {
 	int refused = admit_request(x);
@@ -361,8 +372,11 @@ int forward_start(struct exchange *x)
 		return refused;
 	const struct snapshot_upstream *u = &x->view->snap->upstreams[x->px.upstream];
 	int version = u->conf->proxy_protocol;
-	/* the upstream may be one that a plugin has chosen */
-	const struct retry_rules *rules = x->route->rules ? x->route->rules : u->rules;
+	const struct retry_rules *rules = NULL;
+	if (unlikely(x->route->rules))
+		rules = forward_route_rules(x);
+	if (!rules) /* the upstream may be one that a plugin has chosen */
+		rules = u->rules;
 	if (unlikely(rules) && retry_begin(x, rules, forward_on_late, forward_on_slow) < 0)
 		return ERR_NO_MEMORY;
 	if (version)

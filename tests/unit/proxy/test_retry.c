@@ -149,6 +149,39 @@ TEST(an_unwanted_status)
 	end();
 }
 
+/* The rules are those of the listener that the request came by. */
+TEST(defaults_of_a_listener)
+{
+	static const struct conn_listener patient = { .name = { "patient", 7 } };
+	static char text[1024];
+	other_open();
+	(void)snprintf(text, sizeof(text),
+		"runtime: { workers: 1 }\n"
+		"log: { access: { path: 'off' } }\n"
+		"listeners:\n"
+		"  - { name: in, address: '127.0.0.1:1' }\n"
+		"  - { name: patient, address: '127.0.0.1:2', defaults: { retry: { on: [503], "
+		"backoff: 0s } } }\n"
+		"upstreams: { up: { servers: ['127.0.0.1:@port@', '127.0.0.1:%u'] } }\n"
+		"routes: [{ name: all, match: { path: '/*' }, upstream: up }]\n",
+		other.port);
+	kit_begin(text);
+	visit("GET /x\n", BODY_NONE, 0);
+	first_say(asked_first(), busy);
+	wait_until(guest->finished);
+	assert_int_equal(guest->status, 503);
+	kit_listener = &patient;
+	up.got_len = other.got_len = 0;
+	visit("GET /x\n", BODY_NONE, 0);
+	bool first = asked_first();
+	first_say(first, busy);
+	wait_until(first ? other.got_len : up.got_len);
+	first_say(!first, good);
+	wait_until(guest->finished);
+	assert_int_equal(guest->status, 200);
+	end();
+}
+
 /* The response comes while the client still sends; the second server gets the body from its
  * beginning. */
 TEST(a_body_that_is_not_complete_yet)
