@@ -117,6 +117,8 @@ void build_routes(struct build *b);
 
 /* build_warn.c: of a configuration without mistakes. */
 void build_warnings(struct build *b);
+/* build_warn_auth.c: what may be open by mistake. */
+void build_warn_auth(struct build *b);
 
 /* build_facts.c */
 

@@ -24,6 +24,12 @@ static void source_add(struct build *b, const void *owner, const struct retry_co
 		s->hedge = hedge;
 }
 
+/* 0: not given. */
+static uint64_t time_over(uint64_t ms, uint64_t other_ms)
+{
+	return ms ? ms : other_ms;
+}
+
 /* What the route does not say is as the defaults of its listener say (d; NULL: there are none), and
  * what these do not say, as its upstream says. */
 static struct retry_source source_of_route(struct build *b, const struct route *r,
@@ -31,17 +37,16 @@ static struct retry_source source_of_route(struct build *b, const struct route *
 {
 	const struct route_conf *c = r->conf;
 	struct retry_source s = source_of_upstream(b, b->snap->upstreams[r->upstream].conf);
-	s.timeouts = c->timeouts.try ? &c->timeouts : NULL;
 	if (d) {
 		source_add(b, d, &d->retry, &d->hedge, &s);
-		s.try_ms = d->timeouts.try ? d->timeouts.
-		try : s
-			.try_ms;
+		s.try_ms = time_over(d->timeouts.try, s.try_ms);
 	}
 	source_add(b, c, &c->retry, &c->hedge, &s);
-	s.try_ms = c->timeouts.try ? c->timeouts.
-	try : s
-		.try_ms;
+	s.timeouts = NULL;
+	/* one that undoes a shorter one is no mistake */
+	if (c->timeouts.try && !s.try_ms)
+		s.timeouts = &c->timeouts;
+	s.try_ms = time_over(c->timeouts.try, s.try_ms);
 	return s;
 }
 

@@ -130,3 +130,20 @@ TEST(warnings_stand_where_it_is_written)
 	assert_said_once("routes[1].retry.methods");
 	snapshot_free(s);
 }
+
+/* A longer time than the response may take undoes the upstream's; without one, it does nothing. */
+TEST(a_route_without_a_bound_for_one_try)
+{
+	static const char routes[] = "routes: [{ name: a, match: { path: /a }, upstream: up, "
+				     "timeouts: { try: 20s } }]\n";
+	char text[1024];
+	(void)snprintf(text, sizeof(text), "%s%s", GATEWAY("max_body: 1", "timeouts: { try: 1s }"),
+		routes);
+	struct snapshot *s = load(text);
+	assert_string_equal(kit_report, "");
+	snapshot_free(s);
+	(void)snprintf(text, sizeof(text), "%s%s", GATEWAY("max_body: 1", "retries: 1"), routes);
+	s = load(text);
+	assert_said_once("routes[0].timeouts.try: it never comes into force");
+	snapshot_free(s);
+}
