@@ -36,5 +36,9 @@ const sluice_option hedge_options[] = {
 		       "as 200ms, or a percentile of the upstream's latest responses such as 95%"),
 	SLUICE_OPTION(SLUICE_T_UINT, struct hedge_conf, max, .def = "1", .max = "1",
 		.doc = "number of further servers that are asked; 0: none"),
+	SLUICE_OPTION(SLUICE_T_BOOL, struct hedge_conf, grpc, .def = "false",
+		.doc = "whether gRPC calls are asked of a second server too, when the client has "
+		       "sent all of its messages and these are kept (max_body of `retry`): both "
+		       "servers may do what is called"),
 	SLUICE_OPTIONS_END,
 };

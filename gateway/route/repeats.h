@@ -21,6 +21,7 @@ struct retry_conf {
 struct hedge_conf {
 	sluice_str after;
 	uint64_t max;
+	bool grpc;
 };
 
 extern const sluice_option retry_options[], hedge_options[];

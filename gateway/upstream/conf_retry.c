@@ -4,7 +4,8 @@
 #include "net/timer.h"
 #include "upstream/conf.h"
 
-enum { HEDGE_BUDGET = 2000 }; /* 20 %, without a block `retry` */
+/* Without a block `retry`: 20 %, and the messages of gRPC calls, which could not be sent again. */
+enum { HEDGE_BUDGET = 2000, HEDGE_MAX_BODY = 64 << 10 };
 
 /* ---- `on` ---------------------------------------------------------------------------------- */
 
@@ -115,6 +116,9 @@ static int take_hedge(struct bind *b, const struct hedge_conf *c, struct retry_r
 {
 	uint64_t ms;
 	r->hedges = c->max > 0;
+	r->hedges_calls = r->hedges && c->grpc;
+	if (r->hedges_calls && !r->is_given)
+		r->max_body = HEDGE_MAX_BODY;
 	if (c->after.len == 0)
 		return -1; /* that is reported */
 	if (take_percentile(c->after, &r->hedge_percent))
@@ -194,6 +198,13 @@ void retry_rules_warn(struct bind *b, const struct retry_rules *r, const struct 
 	if (from->retry) {
 		warn_methods(b, from->retry);
 		warn_times(b, r, from);
+	}
+	if (from->retry && from->hedge && r->hedges_calls && r->max_body == 0) {
+		bind_warn(b, from->hedge, "grpc",
+			"no call is asked of a second server: `retry` keeps no message, its "
+			"max_body "
+			"is 0");
+		diag_hint(b->diag, "set retry: { max_body: 64KiB }");
 	}
 	if (from->timeouts && from->try_ms && from->try_ms >= from->response_ms)
 		bind_warn(b, from->timeouts, "try",

@@ -44,6 +44,7 @@ struct retry_rules {
 	uint64_t try_ns;   /* for one try; 0: no bound */
 	uint64_t hedge_ns; /* fixed; 0: by hedge_percent */
 	bool hedges;
+	bool hedges_calls; /* of gRPC, too */
 };
 
 /* The options from which rules are made; NULL: the file does not have the block. */
