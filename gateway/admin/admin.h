@@ -62,9 +62,9 @@ enum admin_reload {
 };
 
 enum admin_upgrade {
-	ADMIN_UPGRADE_STARTS, /* admin_upgraded() tells what came of it */
-	ADMIN_UPGRADE_BUSY,   /* a reload has not reached every worker */
-	ADMIN_UPGRADE_FAILED, /* the log says why */
+	ADMIN_UPGRADE_STARTS,   /* admin_upgraded() tells what came of it */
+	ADMIN_UPGRADE_FAILED,   /* the log says why */
+	ADMIN_UPGRADE_TOO_MANY, /* sockets: more than a process can be given */
 	ADMIN_UPGRADE_ENDING,
 };
 

@@ -300,12 +300,14 @@ void answer_upgrade(struct admin_call *c)
 	case ADMIN_UPGRADE_STARTS:
 		list_push(&c->service->heirs, &c->wait.link);
 		break;
-	case ADMIN_UPGRADE_BUSY:
-		call_problem(c, PROBLEM_BUSY, STR_NONE);
-		break;
 	case ADMIN_UPGRADE_FAILED:
 		call_problem(c, PROBLEM_NO_SUCCESSOR,
 			STR("It could not be started: see the error log."));
+		break;
+	case ADMIN_UPGRADE_TOO_MANY:
+		call_problem(c, PROBLEM_NO_SUCCESSOR,
+			STR("There are too many listening sockets to hand over: see the error "
+			    "log."));
 		break;
 	case ADMIN_UPGRADE_ENDING:
 		call_problem(c, PROBLEM_ENDING, STR_NONE);

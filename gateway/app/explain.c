@@ -176,7 +176,7 @@ static int explain_head(struct explained *e, const struct asked *a, struct arena
 	const struct listener_conf *c = e->listener->conf;
 	const struct http1_limits limits = { .max_fields = (uint32_t)c->max_fields,
 		.max_target = (uint32_t)c->max_target,
-		.slashes = c->merge_slashes ? SLASHES_MERGED : SLASHES_KEPT };
+		.path_rules = listener_path_rules(c) };
 	bool has_host = false;
 	sluice_str head, fields = STR("");
 	for (size_t i = 0; i < a->n_fields; i++) {

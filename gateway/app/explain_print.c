@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "app/explain_rules.h"
 #include "base/json.h"
 #include "config/table.h"
 #include "policy/any_of.h"
@@ -255,6 +256,7 @@ static void print_upstream(const struct explained *e, const struct snapshot_upst
 			STR_ARG(u->conf->sticky.cookie));
 	for (size_t i = 0; i < u->conf->servers.n; i++)
 		print_server(&v[i]);
+	explain_print_rules(e, u);
 }
 
 static void print_mirror(const struct explained *e)
@@ -426,7 +428,8 @@ static void put_plugins(struct json_out *o, const struct explained *e)
 	json_close(o, ']');
 }
 
-static void put_upstream(struct json_out *o, const struct snapshot_upstream *u)
+static void put_upstream(struct json_out *o, const struct explained *e,
+	const struct snapshot_upstream *u)
 {
 	if (!u) {
 		json_null(o);
@@ -466,6 +469,7 @@ static void put_upstream(struct json_out *o, const struct snapshot_upstream *u)
 		json_close(o, '}');
 	}
 	json_close(o, ']');
+	explain_put_rules(o, e, u);
 	json_close(o, '}');
 }
 
@@ -487,7 +491,7 @@ static void put_split(struct json_out *o, const struct explained *e)
 		json_key(o, STR("percent"));
 		json_strf(o, "%.2f", 100.0 * (double)at->weight / (double)s->shares->total);
 		json_key(o, STR("upstream"));
-		put_upstream(o, &e->snap->upstreams[at->upstream]);
+		put_upstream(o, e, &e->snap->upstreams[at->upstream]);
 		json_close(o, '}');
 	}
 	json_close(o, ']');
@@ -511,7 +515,7 @@ static void put_mirror(struct json_out *o, const struct explained *e)
 static void put_upstreams(struct json_out *o, const struct explained *e)
 {
 	json_key(o, STR("upstream"));
-	put_upstream(o, upstream_of(e));
+	put_upstream(o, e, upstream_of(e));
 	put_split(o, e);
 	put_mirror(o, e);
 }

@@ -44,12 +44,17 @@ static void gifts_add(struct gifts *g, int fd, const char *name)
 	g->fds[g->n++] = copy;
 }
 
+static bool admin_is_given(const struct process *p)
+{
+	return p->admin && admin_socket(p->admin) >= 0 && !p->admin_is_lent;
+}
+
 static unsigned gifts_count(const struct process *p)
 {
-	unsigned n = 1; /* of the admin address */
+	unsigned n = admin_is_given(p);
 	int fd;
 	for (size_t i = 0; i < p->n_served; i++)
-		n += p->served[i].n_fds;
+		n += p->served[i].lent ? 0 : p->served[i].n_fds;
 	for (unsigned i = 0; inherited_lent(i, &fd); i++)
 		n++;
 	return n;
@@ -68,7 +73,7 @@ static void gifts_collect(struct gifts *g, const struct process *p)
 		for (unsigned k = 0; !p->served[i].lent && k < p->served[i].n_fds; k++)
 			gifts_add(g, p->served[i].fds[k], INHERITED_GIVEN);
 	}
-	if (p->admin && admin_socket(p->admin) >= 0 && !p->admin_is_lent)
+	if (admin_is_given(p))
 		gifts_add(g, admin_socket(p->admin), INHERITED_GIVEN);
 }
 
@@ -290,6 +295,16 @@ enum admin_upgrade successor_start(struct process *p)
 	p->successor.wanted = p->applied < p->n_workers;
 	if (p->successor.wanted)
 		return ADMIN_UPGRADE_STARTS;
+	unsigned n = gifts_count(p);
+	if (n > INHERITED_MAX) {
+		log_error("process",
+			"no successor is started: it would get %u listening sockets, and a process "
+			"takes %d; have fewer listeners or workers, or restart",
+			n, INHERITED_MAX);
+		admin_upgraded(p->admin, 0,
+			"there are too many listening sockets to hand over: see the error log");
+		return ADMIN_UPGRADE_TOO_MANY;
+	}
 	int err = successor_begin(p);
 	if (err) {
 		log_error("process", "%s cannot be started: %s", p->options.argv[0], strerror(err));

@@ -160,6 +160,15 @@ bool addr_eq(const struct addr *a, const struct addr *b)
 	return a->len == b->len && memcmp(&a->sa, &b->sa, a->len) == 0;
 }
 
+bool addr_is_local(const struct addr *a)
+{
+	const uint8_t *v4 = addr_v4(a);
+	if (v4)
+		return v4[0] == IN_LOOPBACKNET;
+	return a->sa.sa_family == AF_UNIX ||
+		(a->sa.sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&a->in6.sin6_addr));
+}
+
 uint16_t addr_port(const struct addr *a)
 {
 	if (a->sa.sa_family == AF_INET)

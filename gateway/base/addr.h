@@ -48,6 +48,9 @@ size_t addr_network_text(sluice_str ip, unsigned v4_prefix, unsigned v6_prefix, 
  * one address of a /64 has all of them (RFC 6177). out and result as in addr_network(). */
 size_t addr_client(const struct addr *a, uint8_t *out);
 bool addr_eq(const struct addr *a, const struct addr *b);
+/* Whether only this machine reaches it: a loopback address (RFC 1122 3.2.1.3, RFC 4291 2.5.3) or a
+ * unix socket. */
+bool addr_is_local(const struct addr *a);
 uint16_t addr_port(const struct addr *a); /* 0 for unix sockets */
 
 #endif

@@ -217,14 +217,9 @@ static void files_read(struct include *inc, const struct included *by)
 /* An option of the top level that may stand in several files. */
 struct merged {
 	const struct node *first; /* as the first of them has it */
+	uint32_t at;              /* its place among all */
 	const struct node **v;    /* members of all; NULL: it stands in one file alone */
 	uint32_t n, cap;
-};
-
-struct merge {
-	const struct include_args *args;
-	struct merged *v;
-	size_t n;
 };
 
 /* A member of a map and its place in it, to sort by key. */
@@ -313,22 +308,6 @@ static void merged_add(const struct include_args *args, struct merged *m, const 
 	}
 }
 
-static void merge_file(struct merge *to, const struct included *f, bool is_first)
-{
-	for (uint32_t i = 0; f->root && f->root->kind == NODE_MAP && i < f->root->n; i++) {
-		const struct node *n = f->root->v[i];
-		size_t k = 0;
-		if (!is_first && str_eq(n->key, STR("include")))
-			continue;
-		while (k < to->n && !str_eq(to->v[k].first->key, n->key))
-			k++;
-		if (k < to->n)
-			merged_add(to->args, &to->v[k], n);
-		else
-			to->v[to->n++] = (struct merged){ .first = n };
-	}
-}
-
 /* The node for an option that stands in several files. */
 static const struct node *merged_node(const struct include_args *args, const struct merged *m)
 {
@@ -343,22 +322,61 @@ static const struct node *merged_node(const struct include_args *args, const str
 	return n;
 }
 
+/* What stands at the top level of all files, in their order; how many of it are set. */
+static uint32_t files_members(const struct include *inc, struct placed *out)
+{
+	uint32_t n = 0;
+	for (const struct included *f = inc->first; f; f = f->next) {
+		bool is_first = f == inc->first;
+		for (uint32_t i = 0; f->root && f->root->kind == NODE_MAP && i < f->root->n; i++) {
+			const struct node *member = f->root->v[i];
+			if (!is_first && str_eq(member->key, STR("include")))
+				continue;
+			out[n] = (struct placed){ member, n };
+			n++;
+		}
+	}
+	return n;
+}
+
+static int merged_compare(const void *x, const void *y)
+{
+	const struct merged *a = x, *b = y;
+	return (a->at > b->at) - (a->at < b->at);
+}
+
+/* Members with one key become one, which stands where the first of them does. Sorting brings them
+ * together: a file may have any number of keys. */
+static uint32_t members_merge(const struct include_args *args, struct placed *p, uint32_t n,
+	struct merged *out)
+{
+	uint32_t k = 0;
+	qsort(p, n, sizeof(*p), placed_compare);
+	for (uint32_t i = 0; i < n; i++) {
+		if (k && str_eq(out[k - 1].first->key, p[i].node->key))
+			merged_add(args, &out[k - 1], p[i].node);
+		else
+			out[k++] = (struct merged){ .first = p[i].node, .at = p[i].at };
+	}
+	qsort(out, k, sizeof(*out), merged_compare);
+	return k;
+}
+
 static const struct node *files_merge(const struct include *inc, const struct node *root)
 {
-	struct merge to = { .args = inc->args };
 	struct arena *a = inc->args->arena;
 	size_t most = 0;
 	for (const struct included *f = inc->first; f; f = f->next)
 		most += f->root && f->root->kind == NODE_MAP ? f->root->n : 0;
-	to.v = arena_zalloc(a, most * sizeof(*to.v) + 1);
-	for (const struct included *f = inc->first; f; f = f->next)
-		merge_file(&to, f, f == inc->first);
-	const struct node **v = arena_alloc(a, to.n * sizeof(*v) + 1);
-	for (size_t i = 0; i < to.n; i++)
-		v[i] = merged_node(inc->args, &to.v[i]);
+	struct placed *members = arena_alloc(a, most * sizeof(*members) + 1);
+	struct merged *merged = arena_zalloc(a, most * sizeof(*merged) + 1);
+	uint32_t n = members_merge(inc->args, members, files_members(inc, members), merged);
+	const struct node **v = arena_alloc(a, n * sizeof(*v) + 1);
+	for (uint32_t i = 0; i < n; i++)
+		v[i] = merged_node(inc->args, &merged[i]);
 	struct node *all = arena_new(a, struct node);
 	*all = *root;
-	map_finish(inc->args, all, v, (uint32_t)to.n);
+	map_finish(inc->args, all, v, n);
 	return all;
 }
 

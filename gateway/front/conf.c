@@ -1,6 +1,8 @@
 /* The option table of listeners. */
 #include "front/conf.h"
 
+#include "http/head.h"
+
 #include "front/count.h"
 
 bool client_bound_parse(sluice_str text, uint32_t *out)
@@ -68,6 +70,10 @@ static const sluice_option forwarded_options[] = {
 		       "x-forwarded-port; the gateway itself does not believe them"),
 	SLUICE_OPTIONS_END,
 };
+
+/* in the order of enum listener_spelling */
+static const char *const escaped_slashes[] = { "keep", "refuse", "decode", NULL };
+static const char *const path_parameters[] = { "keep", "refuse", "strip", NULL };
 
 const sluice_option listener_options[] = {
 	SLUICE_OPTION(SLUICE_T_STR, struct listener_conf, name, .flags = SLUICE_F_REQUIRED,
@@ -160,6 +166,16 @@ const sluice_option listener_options[] = {
 		.flags = SLUICE_F_NEW,
 		.doc = "whether // in a path is forwarded as /; routes and plugins see / in either "
 		       "case"),
+	SLUICE_OPTION(SLUICE_T_ENUM, struct listener_conf, escaped_slashes, .def = "keep",
+		.flags = SLUICE_F_NEW, .choices = escaped_slashes,
+		.doc = "%2F and %5C in a path. keep: they separate nothing and are forwarded as "
+		       "they are; refuse: 400; decode: %2F is / for routes, plugins and upstream, "
+		       "and %5C is refused"),
+	SLUICE_OPTION(SLUICE_T_ENUM, struct listener_conf, path_parameters, .def = "keep",
+		.flags = SLUICE_F_NEW, .choices = path_parameters,
+		.doc = "parameters of path segments, such as ;a=1 in /cars;a=1/red. keep: they are "
+		       "part of the path; refuse: 400, also for %3B; strip: routes, plugins and "
+		       "upstream see the path without them"),
 	SLUICE_OPTION(SLUICE_T_UINT, struct listener_conf, backlog, .def = "4096", .min = "1",
 		.max = "65535", .flags = SLUICE_F_RESTART,
 		.doc = "largest number of connections that the system queues before they are "
@@ -169,3 +185,11 @@ const sluice_option listener_options[] = {
 		.doc = "TLS with clients; left out: the listener speaks without TLS"),
 	SLUICE_OPTIONS_END,
 };
+
+uint8_t listener_path_rules(const struct listener_conf *c)
+{
+	static const uint8_t escaped[] = { 0, PATH_ESCAPED_REFUSED, PATH_ESCAPED_DECODED };
+	static const uint8_t parameters[] = { 0, PATH_PARAMETERS_REFUSED, PATH_PARAMETERS_CUT };
+	unsigned slashes = c->merge_slashes ? 0 : PATH_SLASHES_KEPT;
+	return (uint8_t)(slashes | escaped[c->escaped_slashes] | parameters[c->path_parameters]);
+}

@@ -58,8 +58,14 @@ struct listener_conf {
 	struct listener_forwarded forwarded;
 	bool via;           /* add Via to requests */
 	bool merge_slashes; /* "//" becomes "/" also in the path that is forwarded */
+	int32_t escaped_slashes, path_parameters; /* enum listener_spelling */
 	struct tls_server_conf tls;
 };
+
+/* What becomes of a spelling in paths that servers read differently. */
+enum listener_spelling { SPELLING_KEPT, SPELLING_REFUSED, SPELLING_RESOLVED };
+/* How the listener reads paths: enum path_rule. */
+uint8_t listener_path_rules(const struct listener_conf *c);
 
 /* Bounds on one client, as a listener names them: a number, 0 for no bound, or CLIENT_AUTO: a share
  * of what the gateway takes. */

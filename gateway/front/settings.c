@@ -51,7 +51,7 @@ struct front_settings *front_settings_new(struct front *f, const struct front_li
 		.max_head = (uint32_t)c->max_head,
 		.max_fields = (uint32_t)c->max_fields,
 		.max_target = (uint32_t)c->max_target,
-		.slashes = c->merge_slashes ? SLASHES_MERGED : SLASHES_KEPT,
+		.path_rules = listener_path_rules(c),
 		.budget = (size_t)c->max_memory,
 		.pace = { .request_ns = c->timeouts.request * NS_PER_MS,
 			.min_rate = c->min_rate,

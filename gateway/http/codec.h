@@ -21,7 +21,7 @@ struct codec_conf {
 	uint32_t max_head;     /* bytes */
 	uint32_t max_fields;
 	uint32_t max_target;
-	enum slashes slashes;    /* of paths that are sent on */
+	uint8_t path_rules;      /* enum path_rule */
 	size_t budget;           /* memory of one exchange, bytes */
 	struct pace_rule pace;   /* of bodies, both ways */
 	struct lingering linger; /* for the rest of a request whose answer is complete */

@@ -121,15 +121,22 @@ enum body_kind {
 /* RFC 9112 3.2 */
 enum target_form { TARGET_ORIGIN, TARGET_ABSOLUTE, TARGET_AUTHORITY, TARGET_ASTERISK };
 
-/* Whether the upstream gets the empty segments of a path ("//"). Routes and plugins see the path
- * without them. */
-enum slashes { SLASHES_MERGED, SLASHES_KEPT };
+/* How paths are read besides what always holds (http/uri.h): bits. */
+enum path_rule {
+	/* the upstream gets empty segments ("//"); routes and plugins see the path without them */
+	PATH_SLASHES_KEPT = 1 << 0,
+	PATH_ESCAPED_REFUSED = 1 << 1, /* %2F and %5C */
+	PATH_ESCAPED_DECODED = 1 << 2, /* %2F is '/'; %5C is refused, as '\\' is */
+	PATH_PARAMETERS_CUT = 1 << 3,  /* ";a=1" behind a segment (RFC 3986 3.3) */
+	PATH_PARAMETERS_REFUSED = 1 << 4,
+	PATH_PARAMETERS = PATH_PARAMETERS_CUT | PATH_PARAMETERS_REFUSED,
+};
 
 struct request_head {
 	sluice_str method_text;
 	sluice_str target; /* as received */
 	sluice_str path;   /* normalised: http/uri.h */
-	/* SLASHES_KEPT: the path for the upstream when it differs from path; else empty */
+	/* PATH_SLASHES_KEPT: the path for the upstream when it differs from path; else empty */
 	sluice_str sent_path;
 	sluice_str query; /* after '?', as received, without it */
 	/* as received: Host, or of the absolute target (which wins, RFC 9112 3.2.2); may be empty
@@ -141,7 +148,7 @@ struct request_head {
 	uint64_t seen;        /* set of the tokens of the received fields */
 	uint8_t method;       /* enum method */
 	uint8_t form;         /* enum target_form */
-	uint8_t slashes;      /* enum slashes: set before the target is parsed */
+	uint8_t path_rules;   /* enum path_rule: set before the target is parsed */
 	uint8_t version;      /* 10, 11, 20 */
 	uint8_t body;         /* enum body_kind, never BODY_CLOSE */
 	bool has_query;       /* "/p?" has an empty one */

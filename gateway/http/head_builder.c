@@ -32,7 +32,7 @@ static void builder_init(struct head_builder *b, struct request_head *h, struct 
 void head_begin(struct head_builder *b, struct request_head *h, struct arena *a,
 	const struct head_limits *limits)
 {
-	*h = (struct request_head){ .keep_alive = true, .slashes = (uint8_t)limits->slashes };
+	*h = (struct request_head){ .keep_alive = true, .path_rules = limits->path_rules };
 	builder_init(b, h, &h->fields, a, limits);
 }
 

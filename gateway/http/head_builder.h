@@ -18,7 +18,7 @@ struct head_limits {
 	uint32_t max_head;
 	uint32_t max_fields; /* each piece of a cookie counts */
 	uint32_t max_target; /* bytes */
-	enum slashes slashes;
+	uint8_t path_rules;  /* enum path_rule */
 };
 
 /* Deviations that a builder accepts, in responses only. None of them is ambiguous. */

@@ -29,9 +29,15 @@ static int escape_value(const char *p, const char *end)
 
 enum dots { DOTS_NONE, DOTS_STAY, DOTS_UP, DOTS_REFUSED };
 
+/* Whether the escape at p, with upper-case digits, is this one. */
+static bool is_escape(const char *p, char high, char low)
+{
+	return p[0] == '%' && p[1] == high && p[2] == low;
+}
+
 static bool is_escaped_separator(const char *p)
 {
-	return p[0] == '%' && ((p[1] == '2' && p[2] == 'F') || (p[1] == '5' && p[2] == 'C'));
+	return is_escape(p, '2', 'F') || is_escape(p, '5', 'C');
 }
 
 /* What a segment means, its escapes already normal: they are whole, and %2F and %5C have upper-case
@@ -81,20 +87,52 @@ static char *segment_copy(char *out, const char *p, const char *end)
 	return out;
 }
 
+/* Where the segment at p ends: '/', where these are decoded also "%2F", or the end of the path. */
+static const char *segment_end(const char *p, const char *end, unsigned rules)
+{
+	const char *stop = memchr(p, '/', (size_t)(end - p));
+	stop = stop ? stop : end;
+	if (!(rules & PATH_ESCAPED_DECODED))
+		return stop;
+	while (p < stop && (*p != '%' || escape_value(p, stop) != '/'))
+		p++;
+	return p;
+}
+
+/* What the rules of the listener make of a segment that is no dot segment; *to: its end. */
+static int segment_rule(const char *p, char **to, unsigned rules)
+{
+	for (char *at = *to; at-- > p;) {
+		bool parameter = *at == ';';
+		if (rules & PATH_PARAMETERS_CUT && parameter)
+			*to = at;
+		if (rules & PATH_PARAMETERS_REFUSED && (parameter || is_escape(at, '3', 'B')))
+			return ERR_PATH_AMBIGUOUS;
+		if (rules & (PATH_ESCAPED_REFUSED | PATH_ESCAPED_DECODED) &&
+			is_escaped_separator(at))
+			return ERR_PATH_AMBIGUOUS;
+	}
+	return 0;
+}
+
 /* out has room for as many bytes as raw; the result is never longer. Between segments, out[0, at)
  * starts and ends with '/'. */
-static int path_rewrite(sluice_str raw, enum slashes slashes, char *out, size_t *len)
+static int path_rewrite(sluice_str raw, unsigned rules, char *out, size_t *len)
 {
 	const char *p = raw.data + 1, *end = raw.data + raw.len;
 	char *at = out;
 	*at++ = '/';
 	for (;;) {
-		const char *stop = memchr(p, '/', (size_t)(end - p));
-		const char *segment_end = stop ? stop : end;
-		char *to = segment_copy(at, p, segment_end);
+		const char *stop = segment_end(p, end, rules);
+		char *to = segment_copy(at, p, stop);
 		if (!to)
 			return ERR_BAD_TARGET;
-		switch (segment_dots(at, to)) {
+		/* before parameters are cut: "..;x" is refused in any case */
+		enum dots dots = segment_dots(at, to);
+		int err = rules ? segment_rule(at, &to, rules) : 0;
+		if (err)
+			return err;
+		switch (dots) {
 		case DOTS_REFUSED:
 			return ERR_BAD_TARGET;
 		case DOTS_UP:
@@ -109,29 +147,28 @@ static int path_rewrite(sluice_str raw, enum slashes slashes, char *out, size_t 
 		case DOTS_STAY:
 			break;
 		case DOTS_NONE:
-			if (to == at && slashes == SLASHES_MERGED)
+			if (to == at && !(rules & PATH_SLASHES_KEPT))
 				break;
 			at = to;
-			if (stop)
+			if (stop < end)
 				*at++ = '/';
 			break;
 		}
-		if (!stop)
+		if (stop == end)
 			break;
-		p = stop + 1;
+		p = stop + (*stop == '%' ? 3 : 1);
 	}
 	*len = (size_t)(at - out);
 	return 0;
 }
 
-static int path_normalise_slow(sluice_str raw, enum slashes slashes, struct arena *a,
-	sluice_str *out)
+static int path_normalise_slow(sluice_str raw, unsigned rules, struct arena *a, sluice_str *out)
 {
 	char *buf = arena_alloc(a, raw.len);
 	if (!buf)
 		return ERR_NO_MEMORY;
 	size_t len;
-	int rc = path_rewrite(raw, slashes, buf, &len);
+	int rc = path_rewrite(raw, rules, buf, &len);
 	if (!rc)
 		*out = str_n(buf,
 			len); /* not before: the buffer holds what was left of another request */
@@ -150,15 +187,31 @@ int uri_normalise_path(sluice_str raw, struct arena *a, sluice_str *out)
 	}
 	if (*stop == '?')
 		return ERR_BAD_TARGET;
-	return path_normalise_slow(raw, SLASHES_MERGED, a, out);
+	return path_normalise_slow(raw, 0, a, out);
 }
 
-/* The path as it is sent on, where empty segments are to stay; nothing where it has none. */
-static int path_sent(const struct request_head *h, sluice_str raw, struct arena *a, sluice_str *out)
+/* A path that is not normal, as it is matched and, in *sent, as it is sent on where empty segments
+ * are to stay; *sent is nothing where it has none. */
+static int path_read(const struct request_head *h, struct arena *a, sluice_str *path,
+	sluice_str *sent)
 {
-	if (h->slashes == SLASHES_MERGED || !memmem(raw.data, raw.len, "//", 2))
-		return 0;
-	return path_normalise_slow(raw, SLASHES_KEPT, a, out);
+	unsigned rules = h->path_rules, merged = rules & ~(unsigned)PATH_SLASHES_KEPT;
+	sluice_str raw = *path, kept;
+	/* what is decoded or cut may leave an empty segment too */
+	bool may_keep = rules & PATH_SLASHES_KEPT &&
+		(merged || memmem(raw.data, raw.len, "//", 2) != NULL);
+	int rc = may_keep ? path_normalise_slow(raw, rules, a, &kept) : 0;
+	if (!rc)
+		rc = path_normalise_slow(raw, merged, a, path);
+	if (!rc && may_keep && !str_eq(kept, *path))
+		*sent = kept;
+	return rc;
+}
+
+/* Whether the listener has a rule for a parameter that the path has. */
+static inline bool path_has_parameter(const struct request_head *h, const char *p, const char *end)
+{
+	return h->path_rules & PATH_PARAMETERS && memchr(p, ';', (size_t)(end - p)) != NULL;
 }
 
 bool uri_is_query(sluice_str s)
@@ -177,10 +230,8 @@ static int target_split(struct request_head *h, sluice_str s, struct arena *a)
 	if (!mark)
 		mark = end;
 	sluice_str path = str_n(s.data, (size_t)(mark - s.data)), sent = STR_NONE;
-	if (unlikely(stop != mark)) {
-		int rc = path_sent(h, path, a, &sent);
-		if (!rc)
-			rc = path_normalise_slow(path, SLASHES_MERGED, a, &path);
+	if (unlikely(stop != mark) || unlikely(path_has_parameter(h, s.data, mark))) {
+		int rc = path_read(h, a, &path, &sent);
 		if (rc)
 			return rc;
 	}

@@ -20,10 +20,16 @@
  * The result is a fixed point: normalising it again changes nothing. A path without escapes, empty
  * segments and segments that start with a dot is normal, and is not copied.
  *
- * With SLASHES_KEPT the upstream gets the path with its empty segments, and everybody else sees it
- * without: a route for /admin also takes //admin, whatever the upstream makes of it. A ".." behind
- * an empty segment is refused then, since it can be read in two ways. Merged, what is sent is the
- * path that was matched.
+ * A listener may have rules of its own (enum path_rule), for upstreams that read paths differently.
+ * They hold in step 4, before dot segments are resolved, and for what is sent as for what is
+ * matched: PATH_ESCAPED_DECODED has "%2F" for '/', PATH_PARAMETERS_CUT takes ";" and what follows
+ * off a segment. Refused by them is ERR_PATH_AMBIGUOUS. "..;x" stays refused, and "%252F" is none
+ * of them.
+ *
+ * With PATH_SLASHES_KEPT the upstream gets the path with its empty segments, and everybody else
+ * sees it without: a route for /admin also takes //admin, whatever the upstream makes of it. A ".."
+ * behind an empty segment is refused then, since it can be read in two ways. Merged, what is sent
+ * is the path that was matched.
  *
  * Query: what stands after the first '?', as received; its bytes are checked, its escapes are not
  * touched.
@@ -39,10 +45,10 @@
 #include "http/head.h"
 
 /*
- * From h->method, h->version, h->slashes, h->target and the Host field's value in h->authority to
- * form, path, sent_path, query, has_query, host and, for absolute and authority targets, which win
- * over Host, authority (RFC 9112 3.2). The results are slices of the target and of the authority,
- * or of the arena.
+ * From h->method, h->version, h->path_rules, h->target and the Host field's value in h->authority
+ * to form, path, sent_path, query, has_query, host and, for absolute and authority targets, which
+ * win over Host, authority (RFC 9112 3.2). The results are slices of the target and of the
+ * authority, or of the arena.
  *  - authority form ("host:port"): for CONNECT, and only there; path is empty. The port is
  *    required.
  *  - asterisk form: for OPTIONS only; path is "*". "OPTIONS http://host" is the same (RFC 9112
@@ -50,9 +56,9 @@
  *  - absolute form: http and https; an empty path becomes "/". The Host field must still be
  *    well-formed.
  *  - origin form: anything else that starts with '/'.
- * An empty authority is ERR_BAD_HOST unless the version is 10. Else ERR_BAD_TARGET or
- * ERR_NO_MEMORY. After an error path and query are empty and has_query is false; host and authority
- * are as they would be without the fault, or host is empty.
+ * An empty authority is ERR_BAD_HOST unless the version is 10. Else ERR_BAD_TARGET,
+ * ERR_PATH_AMBIGUOUS or ERR_NO_MEMORY. After an error path and query are empty and has_query is
+ * false; host and authority are as they would be without the fault, or host is empty.
  */
 must_use int uri_parse_target(struct request_head *h, struct arena *a);
 

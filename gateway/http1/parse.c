@@ -342,7 +342,7 @@ int http1_parse_request(struct request_head *h, const char *head, size_t len, st
 	struct seen seen;
 	const char *p = head, *end = head_body_end(head, len);
 
-	*h = (struct request_head){ .slashes = (uint8_t)lim->slashes };
+	*h = (struct request_head){ .path_rules = lim->path_rules };
 	if (!end) {
 		/* it ends with a bare LF; read on, for the log */
 		int rc = request_line_parse(h, &p, head + len, lim->max_target);

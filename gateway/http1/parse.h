@@ -12,7 +12,7 @@ struct http1_limits {
 	uint32_t max_fields; /* of one head */
 	uint32_t max_target; /* bytes */
 	bool lenient;        /* responses: accept a status up to 999 */
-	enum slashes slashes;
+	uint8_t path_rules;  /* enum path_rule */
 };
 
 #define HTTP1_LIMITS_DEFAULT ((struct http1_limits){ .max_fields = 100, .max_target = 8192 })

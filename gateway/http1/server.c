@@ -109,7 +109,7 @@ static void server_begin(struct http1_server *c, const char *bytes, size_t len)
 {
 	const struct http1_limits lim = { .max_fields = c->conf->max_fields,
 		.max_target = c->conf->max_target,
-		.slashes = c->conf->slashes };
+		.path_rules = c->conf->path_rules };
 	struct http1_request *rq = request_new(c);
 	char *head = arena_alloc(&rq->c.arena, len);
 	int err = head ? 0 : ERR_NO_MEMORY;

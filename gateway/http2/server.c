@@ -445,7 +445,7 @@ struct http2_server *http2_server_new(struct stream *s, struct conn_info *info,
 	c->limits = (struct head_limits){ .max_head = conf->max_head,
 		.max_fields = conf->max_fields,
 		.max_target = conf->max_target,
-		.slashes = conf->slashes };
+		.path_rules = conf->path_rules };
 	server_set_memory(c);
 	list_init(&c->sending);
 	timer_init(&c->drain_timer, server_on_noticed);

@@ -35,6 +35,14 @@ struct chain {
 	bool sees_conns;          /* some plugin has hooks of connections */
 };
 
+static inline bool chain_has(const struct chain *c, const sluice_instance *inst)
+{
+	uint32_t i = 0;
+	while (i < c->n && c->v[i].inst != inst)
+		i++;
+	return i < c->n;
+}
+
 struct any_of;
 struct any_state;
 struct producer;

@@ -211,6 +211,12 @@ const struct snapshot_listener *snapshot_listener_of(const struct snapshot *s,
 	return NULL;
 }
 
+size_t snapshot_listener_index(const struct snapshot *s, const struct conn_listener *of)
+{
+	const struct snapshot_listener *l = snapshot_listener_of(s, of);
+	return l ? (size_t)(l - s->listeners) : s->n_listeners;
+}
+
 size_t snapshot_count(void)
 {
 	return n_snapshots;

@@ -64,6 +64,7 @@ struct build {
 	/* facts that routes have conditions on, each once */
 	const struct match_fact **match_facts;
 	size_t n_match_facts;
+	bool rules_are_broken; /* of tries: a mistake in some is reported */
 };
 
 /* build_blocks.c: each reports its mistakes and goes on. */
@@ -116,6 +117,8 @@ void build_routes(struct build *b);
 
 /* build_warn.c: of a configuration without mistakes. */
 void build_warnings(struct build *b);
+/* build_warn_auth.c: what may be open by mistake. */
+void build_warn_auth(struct build *b);
 
 /* build_facts.c */
 
@@ -145,14 +148,16 @@ void build_stories(struct build *b);
 
 /* build_retry.c: how requests are tried again, of an upstream and of a route. */
 void build_upstream_rules(struct build *b, struct snapshot_upstream *u);
+/* Of the listeners' defaults, which are checked before routes are built. */
+void build_default_rules(struct build *b);
 void build_route_rules(struct build *b, struct route *r);
 /* What is no mistake in them, and hardly meant. */
 void build_warn_rules(struct build *b);
 /* build_limits.c: of the listeners' defaults; and what a route bounds. */
 void build_defaults(struct build *b);
 void build_limits(struct build *b, struct route *r);
-/* timeouts.try of the route, or the shortest of the defaults of its listeners; 0: none says. */
-uint64_t build_try_ms(struct build *b, const struct route *r);
+/* Whether the route is served at a listener. */
+bool route_is_at(const struct route_conf *c, sluice_str listener);
 
 /* build_split.c: the first of its upstreams; -1: there is none, which is reported. */
 int build_split(struct build *b, struct route *r);

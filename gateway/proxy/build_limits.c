@@ -46,25 +46,13 @@ static const struct route_limits *limits_make(struct build *b, const struct rout
 	return kept;
 }
 
-static bool route_is_at(const struct route_conf *c, sluice_str listener)
+bool route_is_at(const struct route_conf *c, sluice_str listener)
 {
 	for (size_t i = 0; i < c->match.listener.n; i++) {
 		if (str_eq(c->match.listener.v[i], listener))
 			return true;
 	}
 	return c->match.listener.n == 0;
-}
-
-uint64_t build_try_ms(struct build *b, const struct route *r)
-{
-	uint64_t ms = r->conf->timeouts.try;
-	for (size_t i = 0; i < b->snap->n_listeners && !r->conf->timeouts.try; i++) {
-		const struct listener_conf *l = b->snap->listeners[i].conf;
-		uint64_t at = l->defaults.timeouts.try;
-		if (route_is_at(r->conf, l->name) && at && (!ms || at < ms))
-			ms = at;
-	}
-	return ms;
 }
 
 /* A field that has no meaning of its own to the gateway. */

@@ -125,6 +125,7 @@ void build_routes(struct build *b)
 	s->n_routes = n;
 	s->upgrade_told = arena_zalloc(&s->arena, n * sizeof(*s->upgrade_told) + 1);
 	build_defaults(b);
+	build_default_rules(b);
 	for (size_t i = 0; i < n; i++) {
 		struct route *r = &s->routes[i];
 		struct build_links links;

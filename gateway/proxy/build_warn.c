@@ -47,15 +47,6 @@ static void warn_unused_upstreams(struct build *b)
 	}
 }
 
-static bool chain_has(const struct chain *c, const sluice_instance *inst)
-{
-	for (uint32_t i = 0; i < c->n; i++) {
-		if (c->v[i].inst == inst)
-			return true;
-	}
-	return false;
-}
-
 static bool listener_has(const struct snapshot *s, const sluice_instance *inst)
 {
 	for (size_t i = 0; i < s->n_listeners; i++) {
@@ -98,6 +89,14 @@ static void warn_unused_plugins(struct build *b)
 	}
 }
 
+/* Whether hooks of connections are missed where they do not run. A plugin that only judges does it
+ * at the request as well as at the connection. */
+static bool plugin_misses_conns(const sluice_plugin *p)
+{
+	bool judges = p->on_connect && p->on_request && !p->on_secured && !p->on_disconnect;
+	return plugin_sees_conns(p) && !judges;
+}
+
 /* Plugins whose hooks of connections never run. */
 static void warn_deaf_plugins(struct build *b)
 {
@@ -106,7 +105,7 @@ static void warn_deaf_plugins(struct build *b)
 		const struct route *r = &s->routes[i];
 		for (uint32_t k = 0; r->chain.sees_conns && k < r->chain.n; k++) {
 			const struct chain_item *item = &r->chain.v[k];
-			if (!plugin_sees_conns(item->plugin) || listener_has(s, item->inst))
+			if (!plugin_misses_conns(item->plugin) || listener_has(s, item->inst))
 				continue;
 			bind_warn(&b->bind, r->conf, "plugins",
 				"plugin instance \"%.*s\" has hooks of connections, which do not "
@@ -302,4 +301,5 @@ void build_warnings(struct build *b)
 	warn_log_folder(b);
 	warn_routes(b);
 	build_warn_rules(b);
+	build_warn_auth(b);
 }

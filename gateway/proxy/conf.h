@@ -81,6 +81,7 @@ struct route_conf {
 	sluice_strs upgrade;          /* protocols a client may change to */
 	sluice_strs request_trailers; /* names that pass */
 	const struct node *plugins;   /* a list of names and inline instances; NULL: none */
+	bool public;                  /* nobody asks for credentials, and so it is meant */
 	struct split_conf split;
 	struct mirror_conf mirror;
 	struct respond_conf respond;

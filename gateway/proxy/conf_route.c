@@ -35,6 +35,9 @@ const sluice_option route_options[] = {
 	SLUICE_OPTION(SLUICE_T_NODE, struct route_conf, plugins,
 		.doc = "plugins that run before the request is forwarded, in this order: names of "
 		       "instances and chains in `plugins`, or instances in place"),
+	SLUICE_OPTION(SLUICE_T_BOOL, struct route_conf, public, .def = "false",
+		.doc = "whether it is meant that the route asks for no credentials: `check` then "
+		       "does not warn of it beside routes that do"),
 	SLUICE_OPTION(SLUICE_T_STRS, struct route_conf, upgrade, .max = "8",
 		.doc = "protocols to which a client may switch on this route, such as websocket: "
 		       "the connection becomes a tunnel"),

@@ -354,13 +354,27 @@ void forward_init(struct exchange *x)
 	upstream_call_init(&x->call, forward_on_ready, forward_on_open_fail);
 }
 
+/* How tries of a request are ruled by a route that says so, on some listener. NULL: as the upstream
+ * says. */
+static const struct retry_rules *forward_route_rules(const struct exchange *x)
+{
+	const struct route *r = x->route;
+	size_t i = 0;
+	if (!r->rules)
+		return NULL;
+	if (r->rules_differ)
+		i = snapshot_listener_index(x->view->snap, x->px.client->conn->listener);
+	return r->rules[i];
+}
+
 /* What its route and upstream have beyond servers. */
 __attribute__((noinline)) static must_use int forward_take_extras(struct exchange *x,
 	const struct snapshot_upstream *u)
 {
 	int version = u->conf->proxy_protocol;
-	/* the upstream may be one that a plugin has chosen */
-	const struct retry_rules *rules = x->route->rules ? x->route->rules : u->rules;
+	const struct retry_rules *rules = forward_route_rules(x);
+	if (!rules) /* the upstream may be one that a plugin has chosen */
+		rules = u->rules;
 	if (rules && retry_begin(x, rules, forward_on_late, forward_on_slow) < 0)
 		return ERR_NO_MEMORY;
 	if (version)

@@ -26,16 +26,10 @@ static void hedge_set_state(struct hedge *h, enum hedge_state to)
 
 /* ---- when ---------------------------------------------------------------------------------- */
 
-static bool method_is_safe(enum method m)
-{
-	return m == METHOD_GET || m == METHOD_HEAD || m == METHOD_OPTIONS;
-}
-
 void hedge_watch(struct retry *r)
 {
 	const struct exchange *x = r->x;
-	const struct request_head *h = x->px.request;
-	if (!r->rules->hedges || r->hedge || h->upgrade || !method_is_safe((enum method)h->method))
+	if (!r->hedges || r->hedge)
 		return;
 	/* a hook that changes the request for each server would change it under the first */
 	if (x->px.chain && x->px.chain->has_attempt)
@@ -227,6 +221,8 @@ void hedge_start(struct retry *r, const struct origin_events *events)
 	struct exchange *x = r->x;
 	if (x->state != EXCHANGE_FORWARD || !x->origin || x->origin->answered ||
 		!hedge_has_request(r))
+		return;
+	if (limits_aim(x)) /* also for what is left of its deadline */
 		return;
 	struct hedge *h = mem_new(struct hedge);
 	h->r = r;

@@ -1,8 +1,8 @@
 /*
  * A second server that is asked for the same request, because the first is slow: the block `hedge`.
  * The first head of a response wins, and the other try is cancelled. Only of requests with a safe
- * method whose body, if any, is kept; what the second try needs is allocated when it begins. Its
- * worker's thread only.
+ * method, and of gRPC calls where the rules say so, whose body, if any, is kept; what the second
+ * try needs is allocated when it begins. Its worker's thread only.
  *
  *     hedge_watch --- hedge.after ---> hedge_start ---> its head: on_head of `events`
  *                                          |

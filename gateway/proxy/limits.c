@@ -13,9 +13,8 @@ static const struct route_limits *limits_find(const struct exchange *x)
 	const struct snapshot *s = x->view->snap;
 	if (likely(!r->limits_differ))
 		return r->limits[0];
-	const struct snapshot_listener *l = snapshot_listener_of(s, x->px.client->conn->listener);
 	/* of a listener that is gone, nobody knows the defaults */
-	return r->limits[l ? (size_t)(l - s->listeners) : s->n_listeners];
+	return r->limits[snapshot_listener_index(s, x->px.client->conn->listener)];
 }
 
 /* How long the client waits; TIMER_NEVER: it does not say. */

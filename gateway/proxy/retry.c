@@ -26,12 +26,21 @@ static bool rules_look_at_tries(const struct retry_rules *r)
 		(r->on & (RETRY_ON_RESET | RETRY_ON_TIMEOUT) || statuses || r->codes);
 }
 
+/* Nothing is done twice by a safe method (RFC 9110 9.2.1); of calls the file has to say that it
+ * does not matter. */
+static bool retry_hedges(const struct retry_rules *r, const struct exchange *x)
+{
+	enum method m = (enum method)x->px.request->method;
+	bool is_safe = m == METHOD_GET || m == METHOD_HEAD || m == METHOD_OPTIONS;
+	return r->hedges && !x->px.request->upgrade && (is_safe || (r->hedges_calls && x->is_call));
+}
+
 /* Whether the body may be short enough to be kept. */
 static bool retry_keeps_body(const struct retry *r)
 {
 	const struct exchange *x = r->x;
 	const struct request_head *h = x->px.request;
-	if ((!r->repeats && !r->rules->hedges) || r->rules->max_body == 0)
+	if ((!r->repeats && !r->hedges) || r->rules->max_body == 0)
 		return false;
 	if (x->to_upstream.ended && x->kept.len == 0 && !x->px.stages[SLUICE_REQUEST])
 		return false; /* it has none */
@@ -47,6 +56,7 @@ int retry_begin(struct exchange *x, const struct retry_rules *rules,
 	r->x = x;
 	r->rules = rules;
 	r->repeats = rules_look_at_tries(rules) && retry_takes_method(rules, x->px.request);
+	r->hedges = retry_hedges(rules, x);
 	timer_init(&r->timer, on_late);
 	timer_init(&r->hedge_timer, on_slow);
 	if (retry_keeps_body(r))

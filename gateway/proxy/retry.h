@@ -23,6 +23,7 @@ struct retry {
 	struct hedge *hedge;    /* owned; NULL: no second server was asked */
 	/* the rules let it be repeated after a server may have begun to work on it */
 	bool repeats;
+	bool hedges; /* a second server may be asked beside a slow one */
 };
 
 /* Before the first server is asked. on_late: timeouts.try has passed; on_slow: hedge.after.

@@ -55,8 +55,10 @@ struct route {
 	sluice_str upstream_name;    /* empty: answers by itself, or has a split */
 	struct route_mirror *mirror; /* in the arena; NULL: no copies are sent */
 	const struct split *split;   /* in the arena; NULL: all go to the one */
-	/* in the arena; NULL: those of the upstream */
-	const struct retry_rules *rules;
+	/* in the arena. NULL: those of the upstream. One; where they differ one for each listener,
+	 * or NULL for those of the upstream, and behind them the one for connections whose listener
+	 * is gone */
+	const struct retry_rules **rules;
 	struct route_answer answer;
 	/* in the arena. NULL: no bounds. One, or NULL for none; where they differ one for each
 	 * listener, and behind them the one for connections whose listener is gone */
@@ -64,6 +66,7 @@ struct route {
 	unsigned index;           /* among the routes */
 	series_id requests, time; /* its metrics */
 	bool limits_differ;       /* among its listeners */
+	bool rules_differ;        /* likewise */
 	bool tells_stories;       /* log.stories.routes has it, or is empty */
 	/* there are rules or a priority: of most routes a request looks at this alone */
 	bool has_extras;
@@ -151,6 +154,9 @@ struct snapshot_env {
  * address. NULL: it is gone. Any thread. */
 const struct snapshot_listener *snapshot_listener_of(const struct snapshot *s,
 	const struct conn_listener *of);
+
+/* Its index; n_listeners: it is gone. Any thread. */
+size_t snapshot_listener_index(const struct snapshot *s, const struct conn_listener *of);
 
 /* NULL when there are mistakes; diag has them all. refs is 1. */
 struct snapshot *snapshot_load(const char *file, const struct snapshot_env *env, struct diag *d);

@@ -28,6 +28,14 @@ const sluice_option route_defaults_options[] = {
 	SLUICE_OPTION(SLUICE_T_BLOCK, struct route_defaults, timeouts, .sub = route_timeout_options,
 		.sub_size = sizeof(struct route_timeouts), .flags = SLUICE_F_SUBOBJECT,
 		.doc = "limits on waiting, one by one"),
+	SLUICE_OPTION(SLUICE_T_BLOCK, struct route_defaults, retry, .sub = retry_options,
+		.sub_size = sizeof(struct retry_conf),
+		.doc = "when another server is asked, and how often; in place of the upstream's "
+		       "block as a whole"),
+	SLUICE_OPTION(SLUICE_T_BLOCK, struct route_defaults, hedge, .sub = hedge_options,
+		.sub_size = sizeof(struct hedge_conf),
+		.doc = "a second server is asked when the first is slow; in place of the "
+		       "upstream's block"),
 	SLUICE_OPTION(SLUICE_T_SIZE, struct route_defaults, max_body, .doc = ROUTE_MAX_BODY_TEXT),
 	SLUICE_OPTIONS_END,
 };

@@ -6,6 +6,7 @@
 #define ROUTE_LIMITS_H
 
 #include "base/str.h"
+#include "route/repeats.h"
 
 /* milliseconds; whether one was given, bind_given() tells */
 struct route_timeouts {
@@ -18,7 +19,9 @@ struct route_timeouts {
 
 struct route_defaults {
 	struct route_timeouts timeouts;
-	uint64_t max_body; /* bytes; 0: no bound */
+	struct retry_conf retry; /* where it is given: bind_given() */
+	struct hedge_conf hedge; /* likewise */
+	uint64_t max_body;       /* bytes; 0: no bound */
 };
 
 /* `timeouts` of a route, and `defaults` of a listener. */

@@ -1,48 +1,11 @@
-/* The option tables of `retry` and `hedge`, and the rules that are made from them. Main thread. */
+/* The rules that are made from `retry`, `hedge` and `timeouts.try`. Main thread. */
 #include "base/clock.h"
 #include "config/value.h"
 #include "net/timer.h"
 #include "upstream/conf.h"
 
-enum { HEDGE_BUDGET = 2000 }; /* 20 %, without a block `retry` */
-
-const sluice_option retry_options[] = {
-	SLUICE_OPTION(SLUICE_T_STRS, struct retry_conf, on, .max = "32",
-		.doc = "what another try follows: connect (no connection could be made), reset "
-		       "(the connection was lost before a response), timeout (no response in "
-		       "time), statuses from 400 to 599, and codes of gRPC such as unavailable; "
-		       "left out: [connect, reset]"),
-	SLUICE_OPTION(SLUICE_T_STRS, struct retry_conf, methods, .max = "32",
-		.doc = "methods that may be repeated although a server may have begun to work on "
-		       "the request; left out: those that are idempotent (GET, HEAD, OPTIONS, PUT, "
-		       "DELETE). A request with Idempotency-Key may be repeated in any case"),
-	SLUICE_OPTION(SLUICE_T_UINT, struct retry_conf, tries, .min = "1", .max = "8",
-		.doc = "number of servers that are asked at most, the first included; left out: "
-		       "one more than the upstream's `retries`"),
-	SLUICE_OPTION(SLUICE_T_PERCENT, struct retry_conf, budget, .def = "20%", .min = "1%",
-		.max = "100%",
-		.doc = "share of the upstream's requests that may be tried again; a few in each "
-		       "second always may; 100%: no limit"),
-	SLUICE_OPTION(SLUICE_T_DURATION, struct retry_conf, within, .def = "5s", .max = "1h",
-		.doc = "no new try begins later than this after the first; 0s: no limit"),
-	SLUICE_OPTION(SLUICE_T_DURATION, struct retry_conf, backoff, .def = "25ms", .max = "1m",
-		.doc = "pause before the second try, which doubles with each further one and "
-		       "varies "
-		       "at random; after a first failed connect there is none; 0s: never"),
-	SLUICE_OPTION(SLUICE_T_SIZE, struct retry_conf, max_body, .def = "64KiB", .max = "1MiB",
-		.doc = "longest request body that is kept so that it can be sent again; a request "
-		       "with a longer one is not repeated once a byte of it has left"),
-	SLUICE_OPTIONS_END,
-};
-
-const sluice_option hedge_options[] = {
-	SLUICE_OPTION(SLUICE_T_STR, struct hedge_conf, after, .flags = SLUICE_F_REQUIRED,
-		.doc = "how long a response may take before a second server is asked: a time such "
-		       "as 200ms, or a percentile of the upstream's latest responses such as 95%"),
-	SLUICE_OPTION(SLUICE_T_UINT, struct hedge_conf, max, .def = "1", .max = "1",
-		.doc = "number of further servers that are asked; 0: none"),
-	SLUICE_OPTIONS_END,
-};
+/* Without a block `retry`: 20 %, and the messages of gRPC calls, which could not be sent again. */
+enum { HEDGE_BUDGET = 2000, HEDGE_MAX_BODY = 64 << 10 };
 
 /* ---- `on` ---------------------------------------------------------------------------------- */
 
@@ -153,6 +116,9 @@ static int take_hedge(struct bind *b, const struct hedge_conf *c, struct retry_r
 {
 	uint64_t ms;
 	r->hedges = c->max > 0;
+	r->hedges_calls = r->hedges && c->grpc;
+	if (r->hedges_calls && !r->is_given)
+		r->max_body = HEDGE_MAX_BODY;
 	if (c->after.len == 0)
 		return -1; /* that is reported */
 	if (take_percentile(c->after, &r->hedge_percent))
@@ -232,6 +198,13 @@ void retry_rules_warn(struct bind *b, const struct retry_rules *r, const struct 
 	if (from->retry) {
 		warn_methods(b, from->retry);
 		warn_times(b, r, from);
+	}
+	if (from->retry && from->hedge && r->hedges_calls && r->max_body == 0) {
+		bind_warn(b, from->hedge, "grpc",
+			"no call is asked of a second server: `retry` keeps no message, its "
+			"max_body "
+			"is 0");
+		diag_hint(b->diag, "set retry: { max_body: 64KiB }");
 	}
 	if (from->timeouts && from->try_ms && from->try_ms >= from->response_ms)
 		bind_warn(b, from->timeouts, "try",

@@ -10,6 +10,7 @@
 #include "config/bind.h"
 #include "http/grpc.h"
 #include "http/head.h"
+#include "route/repeats.h"
 #include "upstream/budget.h"
 
 enum {
@@ -23,21 +24,6 @@ enum retry_on {
 	RETRY_ON_CONNECT = 1 << 0, /* no connection could be made */
 	RETRY_ON_RESET = 1 << 1,   /* the connection was lost before a response */
 	RETRY_ON_TIMEOUT = 1 << 2, /* no response in time */
-};
-
-/* `retry:`, as it is written. */
-struct retry_conf {
-	sluice_strs on, methods;
-	uint64_t tries;           /* 0: not given */
-	uint64_t budget;          /* hundredths of a percent */
-	uint64_t within, backoff; /* ms */
-	uint64_t max_body;
-};
-
-/* `hedge:` */
-struct hedge_conf {
-	sluice_str after;
-	uint64_t max;
 };
 
 struct retry_rules {
@@ -58,6 +44,7 @@ struct retry_rules {
 	uint64_t try_ns;   /* for one try; 0: no bound */
 	uint64_t hedge_ns; /* fixed; 0: by hedge_percent */
 	bool hedges;
+	bool hedges_calls; /* of gRPC, too */
 };
 
 /* The options from which rules are made; NULL: the file does not have the block. */
@@ -70,8 +57,6 @@ struct retry_source {
 	/* of the struct that has the option `timeouts.try`, for warnings; NULL: nobody warns */
 	const void *timeouts;
 };
-
-extern const sluice_option retry_options[], hedge_options[];
 
 /* Compile; mistakes are reported at their place. NULL: nothing of it is given, and the rules that
  * hold without configuration are in force; or a mistake was reported. */

@@ -100,7 +100,8 @@ static uint64_t service_weight(uint16_t weight, uint16_t largest, bool some_are_
 	return w ? w : 1;
 }
 
-static void service_add(struct services *s, const struct dns_service *d, uint64_t weight)
+static void service_add(struct services *s, const struct dns_service *d, uint64_t weight,
+	bool is_backup)
 {
 	char *text = s->text[s->n];
 	struct upstream_address a;
@@ -109,28 +110,49 @@ static void service_add(struct services *s, const struct dns_service *d, uint64_
 	/* a target is a name, and no address (RFC 2782) */
 	if (!upstream_address_parse(address, &a) || !a.host.len || services_have(s, address))
 		return;
-	s->v[s->n++] = (struct upstream_server){ .address = address, .weight = weight };
+	s->v[s->n++] = (struct upstream_server){ .address = address,
+		.weight = weight,
+		.backup = is_backup };
+}
+
+/* Those of one priority. The first that gives any server gives those that serve, and the others
+ * backups (RFC 2782: a priority is used when none of those before it can be reached). */
+static void services_add(struct services *s, const struct dns_service *const *v, unsigned n)
+{
+	uint16_t largest = 0;
+	bool some_are_0 = false, are_backups = s->n > 0;
+	for (unsigned i = 0; i < n; i++) {
+		largest = v[i]->weight > largest ? v[i]->weight : largest;
+		some_are_0 |= v[i]->weight == 0;
+	}
+	for (unsigned i = 0; i < n && s->n < RESOLVE_SERVICES_MAX; i++)
+		service_add(s, v[i], service_weight(v[i]->weight, largest, some_are_0),
+			are_backups);
+}
+
+static int service_order(const void *a, const void *b)
+{
+	const struct dns_service *const *x = a, *const *y = b;
+	if ((*x)->priority != (*y)->priority)
+		return (*x)->priority < (*y)->priority ? -1 : 1;
+	return (*x > *y) - (*x < *y); /* else as in the answer */
 }
 
 struct server_set *source_of_services(const struct dns_service *v, unsigned n)
 {
 	char why[DISCOVERED_WHY];
-	uint16_t first = UINT16_MAX, largest = 0;
-	bool some_are_0 = false;
-	for (unsigned i = 0; i < n; i++)
-		first = v[i].priority < first ? v[i].priority : first;
-	for (unsigned i = 0; i < n; i++) {
-		if (v[i].priority != first)
-			continue;
-		largest = v[i].weight > largest ? v[i].weight : largest;
-		some_are_0 |= v[i].weight == 0;
-	}
 	struct services *s = mem_new(struct services);
-	for (unsigned i = 0; i < n && s->n < RESOLVE_SERVICES_MAX; i++) {
-		if (v[i].priority == first)
-			service_add(s, &v[i], service_weight(v[i].weight, largest, some_are_0));
+	const struct dns_service **sorted = mem_array(const struct dns_service *, n);
+	for (unsigned i = 0; i < n; i++)
+		sorted[i] = &v[i];
+	qsort(sorted, n, sizeof(*sorted), service_order);
+	for (unsigned i = 0, end; i < n; i = end) {
+		for (end = i + 1; end < n && sorted[end]->priority == sorted[i]->priority;)
+			end++;
+		services_add(s, &sorted[i], end - i);
 	}
 	struct server_set *set = s->n ? server_set_new(s->n, service_get, s, why) : NULL;
+	free(sorted);
 	free(s);
 	return set;
 }

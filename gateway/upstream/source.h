@@ -20,7 +20,8 @@ void source_prepare(struct discovered *d, const struct upstream_conf *conf);
  * sources that are not wanted any more end. */
 void sources_settle(void);
 
-/* Of the services of one name: those of the smallest priority as servers. At most
+/* Of the services of one name: those of the smallest priority as servers, the others as backups. At
+ * most
  * RESOLVE_SERVICES_MAX. Exposed for tests. NULL: none of them can be a server. */
 struct dns_service;
 struct server_set *source_of_services(const struct dns_service *v, unsigned n);

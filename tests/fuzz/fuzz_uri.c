@@ -48,6 +48,60 @@ static void check_authority(sluice_str authority, struct arena *a)
 		"\"%.*s\" is no fixed point", STR_ARG(host));
 }
 
+/* What the rules of a listener leave is normal, and has none of what they are about, whether it is
+ * matched or sent. */
+static void rules_are_kept(sluice_str path, unsigned rules)
+{
+	static const char *const escaped[] = { "%2F", "%5C" };
+	unsigned any = PATH_ESCAPED_REFUSED | PATH_ESCAPED_DECODED;
+	for (size_t i = 0; i < sizeof(escaped) / sizeof(escaped[0]); i++)
+		check(!(rules & any) || !memmem(path.data, path.len, escaped[i], 3),
+			"%s stays in \"%.*s\"", escaped[i], STR_ARG(path));
+	check(!(rules & PATH_PARAMETERS) || !memchr(path.data, ';', path.len),
+		"a parameter stays in \"%.*s\"", STR_ARG(path));
+	check(!(rules & PATH_PARAMETERS_REFUSED) || !memmem(path.data, path.len, "%3B", 3),
+		"an escaped parameter stays in \"%.*s\"", STR_ARG(path));
+}
+
+static void check_rules(const struct request_head *plain, unsigned rules, struct arena *a)
+{
+	struct request_head h = { .method = plain->method,
+		.version = 11,
+		.authority = plain->authority,
+		.target = plain->target,
+		.path_rules = (uint8_t)rules };
+	sluice_str merged;
+	int err = uri_parse_target(&h, a);
+	if (err) {
+		check(h.path.len == 0 && h.sent_path.len == 0, "a refused target leaves a path");
+		return;
+	}
+	if (h.form == TARGET_AUTHORITY || h.form == TARGET_ASTERISK)
+		return;
+	path_is_normal(h.path);
+	rules_are_kept(h.path, rules);
+	rules_are_kept(h.sent_path, rules);
+	check(uri_normalise_path(h.path, a, &merged) == 0 && str_eq(merged, h.path),
+		"\"%.*s\" is no fixed point", STR_ARG(h.path));
+	check(h.sent_path.len == 0 ||
+			(uri_normalise_path(h.sent_path, a, &merged) == 0 &&
+				str_eq(merged, h.path)),
+		"\"%.*s\" is sent, and is not what was matched", STR_ARG(h.sent_path));
+}
+
+static void check_all_rules(enum method m, sluice_str authority, sluice_str target, struct arena *a)
+{
+	static const uint8_t escaped[] = { 0, PATH_ESCAPED_REFUSED, PATH_ESCAPED_DECODED };
+	static const uint8_t parameters[] = { 0, PATH_PARAMETERS_CUT, PATH_PARAMETERS_REFUSED };
+	const struct request_head plain = { .method = (uint8_t)m,
+		.authority = authority,
+		.target = target };
+	for (unsigned i = 0; i < 2 * 9; i++)
+		check_rules(&plain,
+			(i % 2 ? PATH_SLASHES_KEPT : 0) | escaped[i / 2 % 3] | parameters[i / 6],
+			a);
+}
+
 static void check_target(enum method m, sluice_str authority, sluice_str target, struct arena *a)
 {
 	struct request_head h = { .method = (uint8_t)m,
@@ -63,7 +117,7 @@ static void check_target(enum method m, sluice_str authority, sluice_str target,
 		.version = 11,
 		.authority = authority,
 		.target = target,
-		.slashes = SLASHES_KEPT };
+		.path_rules = PATH_SLASHES_KEPT };
 	sluice_str merged;
 	if (uri_parse_target(&kept, a) == 0) {
 		check(str_eq(kept.path, h.path), "kept slashes of \"%.*s\" are matched otherwise",
@@ -121,6 +175,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_path(target, &a);
 	check_authority(authority, &a);
 	check_target(m, authority, target, &a);
+	check_all_rules(m, authority, target, &a);
 	arena_fini(&a);
 	return 0;
 }

@@ -31,6 +31,14 @@ static unsigned door_of(unsigned v)
 	return v == 2;
 }
 
+/* Another name in the folder of a server's socket. */
+static const char *name_beside(const char *address, const char *name, char out[ADDR_TEXT + 8])
+{
+	int folder = (int)(strrchr(address, '/') - address);
+	(void)snprintf(out, ADDR_TEXT + 8, "%.*s/%s", folder, address, name);
+	return out;
+}
+
 static void make_texts(void)
 {
 	static const char text[] =
@@ -44,27 +52,47 @@ static void make_texts(void)
 		"  waits: { use: script, label: '%uw' }\n"
 		"  bodies: { use: script, label: '%ub' }\n"
 		"  kept: { use: script, label: kept }\n"
-		"upstreams: { up: { servers: ['%s'], protocol: %s, max_connections: 4,\n"
-		"  timeouts: { connect: 200ms, response: %s, idle: 1s, queue: 200ms, tunnel: 2s } "
-		"} }\n"
+		"upstreams:\n"
+		"  up: { servers: ['%s'], protocol: %s, max_connections: 4,\n"
+		"    timeouts: { connect: 200ms, response: %s, idle: 1s, queue: 200ms, tunnel: 2s "
+		"} "
+		"}\n"
+		"  again: { servers: ['%s', '%s'], protocol: %s, max_connections: 4,\n"
+		"    timeouts: { connect: 200ms, response: 300ms, try: 150ms, idle: 1s, queue: "
+		"200ms },\n"
+		"    retry: { on: [connect, reset, timeout, 503], backoff: 5ms, max_body: 1KiB },\n"
+		"    hedge: { after: 60ms } }\n"
+		"  shadow: { servers: ['%s'] }\n"
 		"routes:\n"
 		"  - { name: waits, match: { path: '/wait' }, plugins: [kept, waits], upstream: up "
 		"}\n"
-		"  - { name: bodies, match: { path: '/body' }, plugins: [bodies, kept], upstream: "
-		"up }\n"
+		"  - { name: bodies, match: { path: '/body' }, plugins: [bodies, kept], split: { "
+		"to: "
+		"{ up: 1, again: 1 } } }\n"
 		"  - { name: chat, match: { path: '/chat' }, upgrade: [websocket], plugins: "
 		"[plain], upstream: up }\n"
-		"  - { name: rest, match: { path: '/*' }, plugins: [plain, kept], upstream: up }\n";
+		"  - { name: rest, match: { path: '/*' }, plugins: [plain, kept], upstream: "
+		"again,\n"
+		"      mirror: { to: shadow, max_body: 1KiB }, timeouts: { request: 3s, idle: 1s } "
+		"}\n";
 	struct fakeserver servers[RELOAD_SERVERS];
 	for (unsigned i = 0; i < RELOAD_SERVERS; i++) {
 		fakeserver_up(&servers[i], i);
 		fakeserver_down(&servers[i]);
 	}
 	for (unsigned v = 0; v < RELOAD_VERSIONS; v++) {
+		const char *server = servers[v == 1].address;
+		const char *protocol = v == 1 ? "h2c" : "http/1.1";
+		char other[ADDR_TEXT + 8], nobody[ADDR_TEXT + 8];
+		/* the same socket: a second server that the same peer plays */
+		const char *twin = v == 1 ? "./1" : "./0";
 		int n = asprintf(&texts[v], text, GRACE_MS, doors[door_of(v)].address,
-			v == 1 ? "max_head: 2KiB, max_body: 1000," : "", v, v, v,
-			servers[v == 1].address, v == 1 ? "h2c" : "http/1.1",
-			v == 2 ? "900ms" : "300ms");
+			v == 1 ? "max_head: 2KiB, max_body: 1000, escaped_slashes: decode, "
+				 "path_parameters: strip,"
+			       : "",
+			v, v, v, server, protocol, v == 2 ? "900ms" : "300ms", server,
+			name_beside(server, twin, other), protocol,
+			name_beside(server, "none", nobody));
 		check(n > 0, "no %s", "text");
 	}
 }

@@ -9,6 +9,7 @@ def test_as_it_stands(gateway, raw):
     ports = {}
     text = re.sub(r"127\.0\.0\.1:(\d+)", lambda m: f"127.0.0.1:{ports.setdefault(m[1], free_port())}",
                   (ROOT / "conf/behind-proxy.yaml").read_text()).replace("path: stderr", 'path: "@dir@/access.log"')
+    text = text.replace("${SLUICE_DRAIN_DELAY:-10s}", "100ms")
     g = gateway(text)
     header = b"PROXY TCP4 192.0.2.1 198.51.100.7 50000 8080\r\n"
     assert raw(ports["8080"]).send(header).get("/hello").body == b"hello\n"

@@ -59,6 +59,32 @@ routes:
 
 
 @BOTH
+@pytest.mark.parametrize("options,target,status,sent", [
+    ("", "/admin%2Fx", 200, "/admin%2Fx"),
+    ("escaped_slashes: decode", "/admin%2fx", 403, None),
+    ("escaped_slashes: decode", "/a%2Fb;c?d=%2F", 200, "/a/b;c?d=%2F"),
+    ("escaped_slashes: refuse", "/admin%2Fx", 400, None),
+    ("", "/admin;a=1/x", 200, "/admin;a=1/x"),
+    ("path_parameters: strip", "/admin;a=1/x", 403, None),
+    ("path_parameters: strip", "/a;b=1/c;d", 200, "/a/c"),
+    ("path_parameters: refuse", "/admin;a=1/x", 400, None),
+])
+def test_spellings_get_past_no_route(gateway, origin, raw, h2, by, options, target, status, sent):
+    up = origin()
+    g = gateway("""
+listeners:
+  - { name: public, address: "127.0.0.1:@public@", protocols: [http/1.1, h2], OPTIONS }
+upstreams: { app: { servers: ["127.0.0.1:@app@"] } }
+routes:
+  - { name: all, match: { path: /* }, upstream: app }
+  - { name: admin, match: { path: /admin/* }, respond: { status: 403 } }
+""".replace("OPTIONS", options or "via: true"), app=up.port)
+    assert ask(g, raw, h2, by, target).status == status
+    assert [r.target for r in up.requests] == ([sent] if sent else [])
+    assert status != 400 or g.access(1)[0]["reason"] == "path-ambiguous"
+
+
+@BOTH
 @pytest.mark.parametrize("fields,status,left", [
     ([("Content-Type", "a/b"), ("Content-Type", "a/b")], 200, ["a/b"]),
     ([("Content-Type", "a/b"), ("Content-Type", "a/c")], 400, None),

@@ -54,6 +54,31 @@ routes:
     assert warned(folder, text.replace("@", ", listener: https")) == []
 
 
+@pytest.mark.parametrize("address, more, match, said", [
+    ("0.0.0.0:1", "", "", True),
+    ("0.0.0.0:1", ", plugins: [cors]", "", True),          # the listener with TLS has it too: no redirect
+    ("127.0.0.1:1", "", "", False),
+    ("0.0.0.0:1", "", ", listener: tls", False),
+    ("0.0.0.0:1", "", ", listener: [plain, tls]", False),
+    ("0.0.0.0:1", ", trusted_proxies: [10.0.0.0/8]", "", False),
+    ("0.0.0.0:1", ", plugins: [{ use: redirect, scheme: https, hosts: \"*\" }]", "", False),
+])
+def test_credentials_in_clear_text(folder, server_cert, address, more, match, said):
+    found = warned(folder, f"""listeners:
+  - {{ name: plain, address: "{address}"{more} }}
+  - {{ name: tls, address: "0.0.0.0:2", plugins: [cors], tls: {{ certificates: [{{ certificate: "{server_cert.cert}", private_key: "{server_cert.key}" }}] }} }}
+plugins:
+  cors: {{ use: cors, origins: ["https://app.test"] }}
+  login: {{ use: key-auth, keys: [{{ name: a, sha256: "{64 * "0"}" }}] }}
+upstreams: {{ app: {{ servers: ["127.0.0.1:3"] }} }}
+routes:
+  - {{ name: app, match: {{ path: /app{match} }}, plugins: [login], upstream: app }}
+""")
+    assert [line for line, _ in found] == ([2] if said else [])
+    assert not said or ('listener "plain" is without TLS and reaches what listener "tls" is for: credentials that plugin instance "login" '
+                        'reads for route "app" may come in clear text') in found[0][1]
+
+
 def test_what_nothing_uses(folder):
     found = warned(folder, PLAIN % 1 + """upstreams:
   used: { servers: ["127.0.0.1:1"] }

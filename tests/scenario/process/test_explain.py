@@ -74,6 +74,29 @@ not taken  any-order: matches, but the host of `orders` is more specific
 """
 
 
+def test_tries(explain, explained):
+    config = """
+listeners:
+  - { name: public, address: "127.0.0.1:8080", defaults: { hedge: { after: 200ms, grpc: true } } }
+  - { name: inner, address: "127.0.0.1:9090" }
+upstreams: { app: { servers: ["10.0.0.5:9000", "10.0.0.6:9000"], retry: { on: [reset, 503, unavailable], methods: [GET, PURGE], budget: 100% }, timeouts: { try: 2s } } }
+routes: [{ name: all, match: { path: /* }, upstream: app }]
+"""
+    text = explain("GET", "http://a:8080/", config=config).stdout
+    assert """\
+           tries as the route or its listener says
+           up to 3 servers, after reset, 503, UNAVAILABLE; GET, PURGE; within 5000 ms; pauses from 25 ms; bodies up to 65536 bytes
+           each server has 2000 ms
+           a second server after 200 ms, for gRPC calls too
+""" in text
+    u = explained("GET", "http://a:8080/", config=config)["upstream"]
+    assert (u["rules"], u["try_ms"], u["hedge"]) == ("route", 2000, {"after_ms": 200, "grpc": True})
+    assert u["retry"] == {"tries": 3, "on": ["reset", "503", "UNAVAILABLE"], "methods": ["GET", "PURGE"], "budget_percent": "100.00",
+                          "within_ms": 5000, "backoff_ms": 25, "max_body": 65536}
+    u = explained("GET", "http://a:9090/", config=config)["upstream"]
+    assert u["rules"] == "upstream" and "hedge" not in u
+
+
 def test_as_json(explained):
     e = explained("GET", ORDER)
     assert e["listener"] == {"name": "public", "address": "127.0.0.1:8080", "tls": False, "why": "it has the URL's port"}

@@ -193,6 +193,17 @@ def write(g, text):
     return path
 
 
+def test_priorities_of_services(gateway, dnsmasq, spread):
+    """RFC 2782: those of a greater number serve when nobody of a smaller one does."""
+    a, b, _ = spread
+    records = [f"srv-host=_http._tcp.svc.test,svc{i}.test,{a.port},{i},1" for i in range(2)]
+    dns = dnsmasq({"svc0.test": ["127.0.0.2"], "svc1.test": ["127.0.0.3"]}, records)
+    g = gateway(NAMES.replace("STALE", "1h"), dns=dns.address, port=a.port)
+    reaches(g, "a", "/svc")
+    a.stop()
+    reaches(g, "b", "/svc")
+
+
 def test_a_file_changes_under_load(gateway, origin):
     gone = threading.Event()
     a, b, c = (origin(reply(200, name)) for name in (b"a", b"b", b"c"))

@@ -57,7 +57,7 @@ def test_redirects_and_cookies(tomcat, scheme):
 
 
 def test_a_guarded_path(tomcat):
-    check_guarded(tomcat, evades="/shop/admin;a=1/page")
+    check_guarded(tomcat, evades="/shop/admin;a=1/page", option="path_parameters")
 
 
 def test_upload(tomcat):

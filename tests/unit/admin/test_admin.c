@@ -350,8 +350,8 @@ TEST_WITH(reopen, setup, teardown)
 /* Whoever asks is answered when the successor serves, or has failed; who has left, no more. */
 TEST_WITH(upgrade, setup, teardown)
 {
-	process.upgrade = ADMIN_UPGRADE_BUSY;
-	expect(ask(METHOD_POST, "/upgrade"), 503, PROBLEM, ":busy\"");
+	process.upgrade = ADMIN_UPGRADE_TOO_MANY;
+	expect(ask(METHOD_POST, "/upgrade"), 500, PROBLEM, "too many listening sockets");
 	process.upgrade = ADMIN_UPGRADE_ENDING;
 	expect(ask(METHOD_POST, "/upgrade"), 409, PROBLEM, ":ending\"");
 	process.upgrade = ADMIN_UPGRADE_FAILED;

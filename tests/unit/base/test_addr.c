@@ -166,3 +166,19 @@ TEST(what_is_one_client)
 	assert_true(addr_parse(STR("unix:/a"), &a));
 	assert_int_equal(addr_client(&a, x), 0);
 }
+
+TEST(what_only_this_machine_reaches)
+{
+	static const struct {
+		const char *text;
+		bool is_local;
+	} rows[] = { { "127.0.0.1:80", true }, { "127.8.0.1:80", true }, { "[::1]:80", true },
+		{ "[::ffff:127.0.0.1]:80", true }, { "unix:/run/a", true }, { "0.0.0.0:80", false },
+		{ "[::]:80", false }, { "10.0.0.1:80", false }, { "[::ffff:10.0.0.1]:80", false } };
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct addr a;
+		assert_true(addr_parse(str_of(rows[i].text), &a));
+		if (addr_is_local(&a) != rows[i].is_local)
+			fail_msg("%s", rows[i].text);
+	}
+}

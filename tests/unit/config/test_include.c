@@ -156,6 +156,34 @@ TEST(lists_and_maps_become_one)
 	assert_true(str_ends(config_address(&config, b, STR("unix:x")), STR("/etc/r.d/deep/x")));
 }
 
+/* However many keys nobody knows, in whatever order: each comes out once, where it first stood. */
+TEST(many_keys)
+{
+	enum { KEYS = 20000, TEXT = 24 };
+	char *one = calloc(KEYS, TEXT), *two = calloc(KEYS, TEXT);
+	size_t n = (size_t)snprintf(one, TEXT, "include: [b]\n"), m = 0;
+	assert_true(one && two);
+	for (unsigned i = 0; i < KEYS; i++) {
+		n += (size_t)snprintf(one + n, TEXT, "k%u: [a]\n", i * 7919u % KEYS);
+		m += (size_t)snprintf(two + m, TEXT, "k%u: [b]\n", i + KEYS / 2);
+	}
+	const struct page v[] = { { "a", one }, { "b", two } };
+	load(v, 2);
+	free(one);
+	free(two);
+	const struct node *root = config.root;
+	assert_non_null(root);
+	assert_int_equal(root->n, 1 + KEYS + KEYS / 2);
+	const struct node *twice = node_find(root, STR("k19999")),
+			  *once = node_find(root, STR("k0"));
+	assert_int_equal(twice->n, 2);
+	assert_true(str_eq(twice->v[0]->text, STR("a")) && str_eq(twice->v[1]->text, STR("b")));
+	assert_int_equal(once->n, 1);
+	/* the first file's come first, in its order */
+	assert_true(str_eq(root->v[2]->key, STR("k7919")));
+	assert_true(str_eq(root->v[1 + KEYS]->key, STR("k20000")));
+}
+
 TEST(mistakes_name_their_file)
 {
 	(void)LOAD({ "s.yaml", "include: [a.yaml, b.yaml, c.yaml]\nlog: { name: x }\n" },

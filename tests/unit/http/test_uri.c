@@ -426,7 +426,7 @@ TEST(kept_slashes_are_sent_and_not_matched)
 		struct request_head h = { .method = METHOD_GET,
 			.version = 11,
 			.authority = STR("a"),
-			.slashes = SLASHES_KEPT,
+			.path_rules = PATH_SLASHES_KEPT,
 			.target = str_of(kept_slashes[i].raw) };
 		int rc = uri_parse_target(&h, &arena);
 		if (!kept_slashes[i].path) {
@@ -444,6 +444,94 @@ TEST(kept_slashes_are_sent_and_not_matched)
 			0);
 		assert_str(merged, kept_slashes[i].path);
 	}
+}
+
+/* ---- the rules of a listener --------------------------------------------------------------- */
+
+static const struct {
+	const char *raw, *escaped_refused, *escaped_decoded, *cut, *refused; /* NULL: ambiguous */
+} spellings[] = {
+	{ "/a/b", "/a/b", "/a/b", "/a/b", "/a/b" },
+	{ "/a%2Fb", NULL, "/a/b", "/a%2Fb", "/a%2Fb" },
+	{ "/a%2fb/", NULL, "/a/b/", "/a%2Fb/", "/a%2Fb/" },
+	{ "/%2Fa", NULL, "/a", "/%2Fa", "/%2Fa" },
+	{ "/a%2F", NULL, "/a/", "/a%2F", "/a%2F" },
+	{ "/a/%2F%2Fb", NULL, "/a/b", "/a/%2F%2Fb", "/a/%2F%2Fb" },
+	{ "/a%5Cb", NULL, NULL, "/a%5Cb", "/a%5Cb" },
+	{ "/a%252Fb", "/a%252Fb", "/a%252Fb", "/a%252Fb", "/a%252Fb" },
+	{ "/a;x=1/b", "/a;x=1/b", "/a;x=1/b", "/a/b", NULL },
+	{ "/a;x=1;y", "/a;x=1;y", "/a;x=1;y", "/a", NULL },
+	{ "/;x/b", "/;x/b", "/;x/b", "/b", NULL },
+	{ "/a%3Bx/b", "/a%3Bx/b", "/a%3Bx/b", "/a%3Bx/b", NULL },
+	{ "/a;x%2Fy/b", NULL, "/a;x/y/b", "/a/b", NULL },
+	{ "/a;/../b", "/b", "/b", "/b", NULL },
+	{ "/a%2Fb/../c", NULL, "/a/c", "/c", "/c" },
+};
+
+static int read_by(const char *raw, unsigned rules, struct request_head *h)
+{
+	*h = (struct request_head){ .method = METHOD_GET,
+		.version = 11,
+		.authority = STR("a"),
+		.path_rules = (uint8_t)rules,
+		.target = str_of(raw) };
+	return uri_parse_target(h, &arena);
+}
+
+static void reads(const char *raw, unsigned rules, const char *path)
+{
+	struct request_head h;
+	int rc = read_by(raw, rules, &h);
+	if (rc != (path ? 0 : ERR_PATH_AMBIGUOUS) || (path && !str_eq(h.path, str_of(path))))
+		fail_msg("\"%s\" by %#x is %d \"%.*s\"", raw, rules, rc, STR_ARG(h.path));
+}
+
+TEST(rules_of_a_listener)
+{
+	for (size_t i = 0; i < sizeof(spellings) / sizeof(spellings[0]); i++) {
+		const char *raw = spellings[i].raw;
+		reads(raw, PATH_ESCAPED_REFUSED, spellings[i].escaped_refused);
+		reads(raw, PATH_ESCAPED_DECODED, spellings[i].escaped_decoded);
+		reads(raw, PATH_PARAMETERS_CUT, spellings[i].cut);
+		reads(raw, PATH_PARAMETERS_REFUSED, spellings[i].refused);
+	}
+	reads("/a;x%2Fy/b", PATH_ESCAPED_DECODED | PATH_PARAMETERS_CUT, "/a/y/b");
+	reads("/a%2fb?c=%2f;d", PATH_ESCAPED_DECODED | PATH_PARAMETERS_REFUSED, "/a/b");
+}
+
+/* A rule does not make a dot segment of what is refused without it; and it can make one of what
+ * was none. */
+TEST(rules_and_dot_segments)
+{
+	static const unsigned all[] = { 0, PATH_ESCAPED_DECODED, PATH_PARAMETERS_CUT,
+		PATH_SLASHES_KEPT | PATH_PARAMETERS_CUT };
+	struct request_head h;
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		assert_int_equal(read_by("/a/..;x/b", all[i], &h), ERR_BAD_TARGET);
+	assert_int_equal(read_by("/a%2F..%2Fb", 0, &h), ERR_BAD_TARGET);
+	reads("/a%2F..%2Fb", PATH_ESCAPED_DECODED, "/b");
+	assert_int_equal(read_by("/..%2Fb", PATH_ESCAPED_DECODED, &h), ERR_BAD_TARGET);
+}
+
+/* What a rule leaves empty is a segment like any other. */
+TEST(rules_and_kept_slashes)
+{
+	static const struct {
+		const char *raw, *path, *sent;
+	} rows[] = { { "/a/%2Fb", "/a/b", "/a//b" }, { "/a/;x/b", "/a/b", "/a//b" },
+		{ "/a%2Fb", "/a/b", "" }, { "/a;x", "/a", "" } };
+	struct request_head h;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(read_by(rows[i].raw,
+					 PATH_SLASHES_KEPT | PATH_ESCAPED_DECODED |
+						 PATH_PARAMETERS_CUT,
+					 &h),
+			0);
+		assert_str(h.path, rows[i].path);
+		assert_str(h.sent_path, rows[i].sent);
+	}
+	assert_int_equal(read_by("/a/%2F../b", PATH_SLASHES_KEPT | PATH_ESCAPED_DECODED, &h),
+		ERR_BAD_TARGET);
 }
 
 TEST(budget)

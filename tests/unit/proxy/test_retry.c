@@ -149,6 +149,39 @@ TEST(an_unwanted_status)
 	end();
 }
 
+/* The rules are those of the listener that the request came by. */
+TEST(defaults_of_a_listener)
+{
+	static const struct conn_listener patient = { .name = { "patient", 7 } };
+	static char text[1024];
+	other_open();
+	(void)snprintf(text, sizeof(text),
+		"runtime: { workers: 1 }\n"
+		"log: { access: { path: 'off' } }\n"
+		"listeners:\n"
+		"  - { name: in, address: '127.0.0.1:1' }\n"
+		"  - { name: patient, address: '127.0.0.1:2', defaults: { retry: { on: [503], "
+		"backoff: 0s } } }\n"
+		"upstreams: { up: { servers: ['127.0.0.1:@port@', '127.0.0.1:%u'] } }\n"
+		"routes: [{ name: all, match: { path: '/*' }, upstream: up }]\n",
+		other.port);
+	kit_begin(text);
+	visit("GET /x\n", BODY_NONE, 0);
+	first_say(asked_first(), busy);
+	wait_until(guest->finished);
+	assert_int_equal(guest->status, 503);
+	kit_listener = &patient;
+	up.got_len = other.got_len = 0;
+	visit("GET /x\n", BODY_NONE, 0);
+	bool first = asked_first();
+	first_say(first, busy);
+	wait_until(first ? other.got_len : up.got_len);
+	first_say(!first, good);
+	wait_until(guest->finished);
+	assert_int_equal(guest->status, 200);
+	end();
+}
+
 /* The response comes while the client still sends; the second server gets the body from its
  * beginning. */
 TEST(a_body_that_is_not_complete_yet)
@@ -331,6 +364,69 @@ TEST(a_client_that_leaves_both)
 }
 
 /* A kept body goes to both. */
+/* A gRPC call goes to a second server where the rules say so, with what is left of its deadline;
+ * any other POST does not. */
+TEST(a_call_for_two)
+{
+	static const char answer[] =
+		"HTTP/1.1 200 OK\r\nContent-Type: application/grpc\r\ngrpc-status: 0\r\n"
+		"Content-Length: 0\r\n\r\n";
+	static const char call[] = "POST /a.B/c\nContent-Type: application/grpc\nTe: trailers\n"
+				   "grpc-timeout: 5S\n";
+	begin("hedge: { after: 20ms, grpc: true }");
+	visit_by(20, call, BODY_CHUNKED, 0);
+	visitor_say("message", true);
+	bool first = asked_first();
+	wait_until(strstr(up.got, "message\r\n0\r\n\r\n") || strstr(up.got, "\r\n\r\nmessage"));
+	wait_until(strstr(other.got, "message"));
+	assert_has(first ? other.got : up.got, "Content-Length: 7\r\n");
+	assert_null(strstr(first ? other.got : up.got, "grpc-timeout: 5S"));
+	assert_has(first ? other.got : up.got, "grpc-timeout: 4");
+	first_say(!first, answer);
+	wait_until(guest->finished);
+	assert_has(guest->fields, "grpc-status: 0\n");
+	assert_int_equal(up.accepted + other.accepted, 2);
+	end();
+}
+
+TEST(calls_that_are_not_for_two)
+{
+	static const char *const rows[][2] = {
+		{ "hedge: { after: 20ms }", "Content-Type: application/grpc\nTe: trailers\n" },
+		{ "hedge: { after: 20ms, grpc: true }", "Content-Type: text/plain\n" },
+	};
+	for (size_t i = 0; i < 2; i++) {
+		char head[128];
+		(void)snprintf(head, sizeof(head), "POST /a.B/c\n%s", rows[i][1]);
+		begin(rows[i][0]);
+		visit_by(20, head, BODY_LENGTH, 7);
+		visitor_say("message", true);
+		bool first = asked_first();
+		turns_for(80);
+		assert_int_equal(up.accepted + other.accepted, 1);
+		first_say(first, good);
+		wait_until(guest->finished);
+		end();
+	}
+}
+
+/* All of the client's messages must be there. */
+TEST(a_call_that_goes_on)
+{
+	begin("hedge: { after: 20ms, grpc: true }");
+	visit_by(20, "POST /a.B/c\nContent-Type: application/grpc\nTe: trailers\n", BODY_CHUNKED,
+		0);
+	visitor_say("message", false);
+	bool first = asked_first();
+	turns_for(80);
+	assert_int_equal(up.accepted + other.accepted, 1);
+	visitor_say("more", true);
+	wait_until(strstr(first ? up.got : other.got, "more"));
+	first_say(first, good);
+	wait_until(guest->finished);
+	end();
+}
+
 TEST(a_body_for_two)
 {
 	begin("hedge: { after: 20ms }, retry: {}");

@@ -135,6 +135,18 @@ TEST(hedges_and_tries_alone)
 	assert_string_equal(read_rules("hedge: { after: 95% }"), "");
 	assert_true(rules->hedges && !rules->is_given);
 	assert_int_equal(rules->hedge_percent, 95);
+	assert_true(!rules->hedges_calls && rules->max_body == 0);
+	forget();
+	assert_string_equal(read_rules("hedge: { after: 95%, grpc: true }"), "");
+	assert_true(rules->hedges_calls && rules->max_body == 65536);
+	forget();
+	assert_string_equal(
+		read_rules("hedge: { after: 95%, grpc: true }\n  retry: { max_body: 1KiB }"), "");
+	assert_true(rules->hedges_calls && rules->max_body == 1024);
+	forget();
+	assert_non_null(
+		strstr(read_rules("hedge: { after: 95%, grpc: true }\n  retry: { max_body: 0 }"),
+			"u.hedge.grpc: no call is asked of a second server"));
 	forget();
 	assert_string_equal(read_rules("hedge: { after: 200ms, max: 0 }"), "");
 	assert_false(rules->hedges);

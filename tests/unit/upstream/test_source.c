@@ -20,8 +20,9 @@ static const char *text_of(const struct server_set *s)
 	size_t n = 0;
 	text[0] = 0;
 	for (size_t i = 0; s && i < s->n; i++)
-		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%.*s*%llu", i ? " " : "",
-			STR_ARG(s->v[i].address), (unsigned long long)s->v[i].weight);
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%.*s*%llu%s", i ? " " : "",
+			STR_ARG(s->v[i].address), (unsigned long long)s->v[i].weight,
+			s->v[i].backup ? "b" : "");
 	return text;
 }
 
@@ -36,11 +37,31 @@ static const char *servers(const struct dns_service *v, unsigned n)
 	servers((const struct dns_service[]){ __VA_ARGS__ }, \
 		sizeof((const struct dns_service[]){ __VA_ARGS__ }) / sizeof(struct dns_service))
 
-TEST(services_of_the_smallest_priority)
+TEST(services_of_the_smallest_priority_serve)
 {
-	assert_string_equal(SERVERS({ 2, 5, 80, "c.test" }, { 1, 5, 80, "b.test" },
-				    { 1, 10, 81, "a.test" }),
+	assert_string_equal(SERVERS({ 1, 5, 80, "b.test" }, { 1, 10, 81, "a.test" }),
 		"a.test:81*10 b.test:80*5");
+	assert_string_equal(SERVERS({ 2, 5, 80, "c.test" }, { 1, 5, 80, "b.test" },
+				    { 9, 7, 80, "d.test" }, { 1, 10, 81, "a.test" }),
+		"a.test:81*10 b.test:80*5 c.test:80*5b d.test:80*7b");
+}
+
+/* Weights are compared within a priority. */
+TEST(weights_of_backups)
+{
+	assert_string_equal(SERVERS({ 1, 3, 80, "a.test" }, { 2, 1000, 80, "b.test" },
+				    { 2, 500, 80, "c.test" }),
+		"a.test:80*3 b.test:80*100b c.test:80*50b");
+}
+
+TEST(a_backup_that_is_none)
+{
+	/* it serves already */
+	assert_string_equal(SERVERS({ 2, 1, 80, "a.test" }, { 1, 7, 80, "a.test" }), "a.test:80*7");
+	/* nobody else can */
+	assert_string_equal(SERVERS({ 1, 1, 80, "10.0.0.1" }, { 2, 1, 80, "b.test" },
+				    { 3, 1, 80, "c.test" }),
+		"b.test:80*1 c.test:80*1b");
 }
 
 TEST(weights_are_scaled)
