@@ -48,7 +48,11 @@ sluice_verdict accept_claims(sluice_exchange *x, const struct jwt_conf *conf,
 	e->issuer = v->issuer;
 	e->generation = v->generation;
 	e->hash = v->hash;
-	cache_put(&w->cache, e, issuers_keys(sluice_published(x)), now);
+	if (e->when.until > now)
+		cache_put(&w->cache, e, issuers_keys(sluice_published(x)), now);
+	e->refs++; /* without memory the clean-up is done at once */
 	sluice_cleanup(x, entry_unref, e);
-	return answer_admit(x, conf, e);
+	sluice_verdict verdict = answer_admit(x, conf, e);
+	entry_unref(e);
+	return verdict;
 }

@@ -4,6 +4,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/sha.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "../jose/claims.h"
@@ -16,15 +17,16 @@
 #include "state.h"
 #include "worker.h"
 
-enum { IDENTITY = 8, TRIES_MAX = 4, AS_OBJECT = 1 };
-enum { REMEMBERED_ACTIVE = 'A', REMEMBERED_INACTIVE = 'I' };
+enum { IDENTITY = 8, TRIES_MAX = 4, CACHE_NAME = 64, INACTIVE_PART = 8 };
 
 _Static_assert(INTROSPECT_KEY == IDENTITY + SHA256_DIGEST_LENGTH, "a key of an answer");
 
 /* of all workers */
 struct introspect_shared {
 	struct flights flights;
-	sluice_cache *answers;
+	sluice_cache *answers;    /* of tokens that are active */
+	sluice_cache *inactive;   /* apart, so that made-up tokens push none of those out */
+	_Atomic unsigned n_asked; /* questions under way */
 	const sluice_metric *asked;
 	_Atomic bool fails;      /* the last question got no answer */
 	char identity[IDENTITY]; /* answers to another client, or of another server, are not used */
@@ -60,18 +62,34 @@ const sluice_option introspect_options[] = {
 		.doc = "with on_failure: stale, how much longer than ttl an answer is used"),
 	OPT(DURATION, timeout, .def = "2s", .min = "10ms", .max = "1m",
 		.doc = "how long the server may take"),
-	OPT(SIZE, size, .def = "8MiB", .min = "64KiB", .max = "1GiB",
-		.doc = "memory for answers, of all workers together"),
+	OPT(SIZE, size, .def = "8MiB", .min = "512KiB", .max = "1GiB",
+		.doc = "memory for answers, of all workers together; an eighth of it for tokens "
+		       "that are not active"),
+	OPT(UINT, max_pending, .def = "256", .min = "1", .max = "65536",
+		.doc = "questions under way at a time; beyond that requests with tokens that "
+		       "nobody has asked about get 503"),
 	SLUICE_OPTIONS_END,
 };
 
 /* ---- configuration ------------------------------------------------------------------------- */
 
+/* What a URL may have (RFC 3986), and no user or fragment: nothing that the fetch or an assertion
+ * would refuse later. */
+static bool is_url(sluice_str s)
+{
+	static const char others[] = "-._~:/?[]!$&'()*+,;=%";
+	size_t i = 0;
+	while (i < s.len &&
+		(sluice_is_alnum(s.data[i]) || memchr(others, s.data[i], sizeof(others) - 1)))
+		i++;
+	return url_is_http(s) && i == s.len;
+}
+
 static int check_options(sluice_instance *inst, const struct jwt_conf *conf)
 {
 	const struct introspection *in = &conf->introspection;
 	int rc = 0;
-	if (!url_is_http(in->url)) {
+	if (!is_url(in->url)) {
 		sluice_conf_error(inst, "introspection.url", "expected an http:// or https:// URL");
 		rc = -1;
 	}
@@ -94,12 +112,26 @@ static void make_identity(const struct introspection *in, char out[IDENTITY])
 	EVP_MD_CTX *md = EVP_MD_CTX_new();
 	if (!md || EVP_DigestInit_ex(md, EVP_sha256(), NULL) != 1 ||
 		EVP_DigestUpdate(md, in->url.data, in->url.len) != 1 ||
-		EVP_DigestUpdate(md, "", 1) != 1 ||
+		EVP_DigestUpdate(md, in->format == INTROSPECT_JWT ? "\1" : "\0", 1) != 1 ||
 		EVP_DigestUpdate(md, in->client.client_id.data, in->client.client_id.len) != 1 ||
 		EVP_DigestFinal_ex(md, digest, NULL) != 1)
 		memset(digest, 0, sizeof(digest));
 	EVP_MD_CTX_free(md);
 	memcpy(out, digest, IDENTITY);
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static sluice_cache *open_cache(sluice_instance *inst, sluice_str name, uint64_t bytes)
+{
+	return sluice_cache_open(inst,
+		&(sluice_cache_desc){ .size = sizeof(sluice_cache_desc),
+			.name = name,
+			.max_bytes = bytes,
+			.max_object = least(INTROSPECT_MAX, bytes) });
 }
 
 static int open_shared(sluice_instance *inst, struct introspection *in)
@@ -114,11 +146,14 @@ static int open_shared(sluice_instance *inst, struct introspection *in)
 			.help = "Requests whose token a server was or had been asked about, by "
 				"what it said.",
 			.label = "result" });
-	s->answers = sluice_cache_open(inst,
-		&(sluice_cache_desc){ .size = sizeof(sluice_cache_desc),
-			.max_bytes = in->size,
-			.max_object = INTROSPECT_MAX < in->size ? INTROSPECT_MAX : in->size });
-	return s->answers && s->asked ? 0 : -1;
+	sluice_str name = sluice_instance_name(inst);
+	const char *suffix = "-inactive";
+	char *second = sluice_conf_alloc(inst, CACHE_NAME + 1);
+	(void)snprintf(second, CACHE_NAME + 1, "%.*s%s",
+		(int)least(name.len, CACHE_NAME - strlen(suffix)), name.data, suffix);
+	s->answers = open_cache(inst, SLUICE_STR_NONE, in->size - in->size / INACTIVE_PART);
+	s->inactive = open_cache(inst, sluice_str_of(second), in->size / INACTIVE_PART);
+	return s->answers && s->inactive && s->asked ? 0 : -1;
 }
 
 int introspect_check(sluice_instance *inst, struct jwt_conf *conf)
@@ -182,10 +217,18 @@ bool introspect_wants(const struct jwt_conf *conf, sluice_str token)
 		(in->tokens == INTROSPECT_ALL || conf->n_trusted == 0 || !looks_like_jwt(token));
 }
 
+static void end_question(struct inquiry *q)
+{
+	if (q->pending)
+		(void)atomic_fetch_sub(q->pending, 1);
+	q->pending = NULL;
+}
+
 static void inquiry_drop(void *arg)
 {
 	struct inquiry *q = arg;
 	q->state = INQUIRY_DROPPED;
+	end_question(q);
 	(void)flight_end(&q->flight, FLIGHT_LEFT);
 	flight_leave(&q->waiter);
 }
@@ -221,37 +264,42 @@ static uint64_t lifetime(const json_t *claims)
 	return (uint64_t)s > UINT64_MAX / 2000 ? UINT64_MAX : (uint64_t)s * 1000 - now;
 }
 
-static uint64_t least(uint64_t a, uint64_t b)
+static void remember_inactive(const struct introspection *in, const struct inquiry *q)
 {
-	return a < b ? a : b;
+	(void)sluice_object_remove(in->shared->answers, key_of(q));
+	if (in->negative_ttl)
+		(void)sluice_object_put(in->shared->inactive, key_of(q),
+			&(sluice_object_new){ .size = sizeof(sluice_object_new),
+				.ttl_ms = in->negative_ttl });
 }
 
-/* False: nobody else can find it. */
-static bool remember(const struct introspection *in, const struct inquiry *q,
-	enum introspect_result result, const json_t *claims)
+/* For how many ms everybody may use the answer; 0: others do not find it. An older answer is never
+ * left in its place. */
+static uint64_t remember_active(const struct introspection *in, const struct inquiry *q,
+	const json_t *claims)
 {
-	bool active = result == INTROSPECT_ACTIVE;
-	uint64_t left = active ? lifetime(claims) : UINT64_MAX;
-	uint64_t ttl = least(active ? in->ttl : in->negative_ttl, left);
-	uint64_t keep =
-		active && in->on_failure == INTROSPECT_STALE ? least(in->stale_for, left - ttl) : 0;
-	char *text = active ? json_dumps(claims, JSON_COMPACT) : NULL;
-	size_t n = text ? strlen(text) : 0;
-	char *bytes = ttl && (text || !active) ? malloc(n + AS_OBJECT) : NULL;
-	bool kept = false;
-	if (bytes) {
-		bytes[0] = active ? REMEMBERED_ACTIVE : REMEMBERED_INACTIVE;
-		if (n)
-			memcpy(bytes + AS_OBJECT, text, n);
-		kept = sluice_object_put(in->shared->answers, key_of(q),
+	uint64_t left = lifetime(claims), ttl = least(in->ttl, left);
+	uint64_t keep = in->on_failure == INTROSPECT_STALE ? least(in->stale_for, left - ttl) : 0;
+	char *text = ttl || keep ? json_dumps(claims, JSON_COMPACT) : NULL;
+	bool kept = text &&
+		sluice_object_put(in->shared->answers, key_of(q),
 			&(sluice_object_new){ .size = sizeof(sluice_object_new),
-				.data = { bytes, n + AS_OBJECT },
+				.data = sluice_str_of(text),
 				.ttl_ms = ttl,
 				.keep_ms = keep });
-	}
-	free(bytes);
 	free(text);
-	return kept;
+	if (!kept)
+		(void)sluice_object_remove(in->shared->answers, key_of(q));
+	(void)sluice_object_remove(in->shared->inactive, key_of(q));
+	return kept ? ttl : 0;
+}
+
+/* How much longer an object is good, in ms, by the options of today: those of the configuration
+ * that stored it may have been others. */
+static uint64_t left_of(const sluice_object *o, uint64_t span)
+{
+	uint64_t age = sluice_object_age(o);
+	return age < span ? span - age : 0;
 }
 
 /* ---- the verdict --------------------------------------------------------------------------- */
@@ -276,21 +324,37 @@ static void count(const struct introspection *in, const char *result)
 	sluice_metric_add(in->shared->asked, sluice_str_of(result), 1);
 }
 
-/* Judge by an answer that is remembered, and give the object back. */
+/* Judge by an answer that is remembered, for so many ms, and give the object back. */
 static sluice_verdict judge_object(sluice_exchange *x, const struct jwt_conf *conf,
-	const struct inquiry *q, sluice_object *o)
+	const struct inquiry *q, sluice_object *o, uint64_t for_ms)
+{
+	sluice_str data = sluice_object_data(o);
+	json_t *claims = json_loadb(data.data, data.len, 0, NULL);
+	sluice_object_release(o);
+	count(&conf->introspection, for_ms ? "remembered" : "stale");
+	return claims ? judge(x, conf, q, claims, for_ms) : SLUICE_FAIL;
+}
+
+/* Whether what is remembered decides: *verdict is then the request's. */
+static bool recall(sluice_exchange *x, const struct jwt_conf *conf, const struct inquiry *q,
+	sluice_verdict *verdict)
 {
 	const struct introspection *in = &conf->introspection;
-	sluice_str data = sluice_object_data(o);
-	uint64_t for_ms = sluice_object_fresh_for(o);
-	bool active = data.data[0] == REMEMBERED_ACTIVE;
-	json_t *claims = active ? json_loadb(data.data + AS_OBJECT, data.len - AS_OBJECT, 0, NULL)
-				: NULL;
+	sluice_object *o = sluice_object_get(in->shared->answers, key_of(q));
+	uint64_t left = o ? least(left_of(o, in->ttl), sluice_object_fresh_for(o)) : 0;
+	if (left) {
+		*verdict = judge_object(x, conf, q, o, left);
+		return true;
+	}
 	sluice_object_release(o);
-	count(in, for_ms ? "remembered" : "stale");
-	if (!active)
-		return refuse(x, conf, REASON_TOKEN_INACTIVE);
-	return claims ? judge(x, conf, q, claims, for_ms) : SLUICE_FAIL;
+	o = sluice_object_get(in->shared->inactive, key_of(q));
+	left = o ? left_of(o, in->negative_ttl) : 0;
+	sluice_object_release(o);
+	if (!left)
+		return false;
+	count(in, "remembered");
+	*verdict = refuse(x, conf, REASON_TOKEN_INACTIVE);
+	return true;
 }
 
 /* The server did not answer. */
@@ -301,8 +365,9 @@ static sluice_verdict judge_without(sluice_exchange *x, const struct jwt_conf *c
 	sluice_object *o = in->on_failure == INTROSPECT_STALE
 		? sluice_object_get(in->shared->answers, key_of(q))
 		: NULL;
-	if (o)
-		return judge_object(x, conf, q, o);
+	if (o && left_of(o, in->ttl + in->stale_for))
+		return judge_object(x, conf, q, o, 0);
+	sluice_object_release(o);
 	count(in, "failed");
 	return refuse(x, conf, REASON_INTROSPECTION_UNAVAILABLE);
 }
@@ -408,30 +473,13 @@ static const char *read_answer(sluice_exchange *x, const struct jwt_conf *conf,
 	return *result == INTROSPECT_BROKEN ? "its answer is no JSON object with active" : NULL;
 }
 
-static sluice_verdict on_answer(sluice_exchange *x, const void *arg, const sluice_fetch_response *r)
-{
-	const struct jwt_conf *conf = arg;
-	const struct introspection *in = &conf->introspection;
-	struct inquiry *q = &request_state(x)->inquiry;
-	enum introspect_result result = INTROSPECT_BROKEN;
-	json_t *claims;
-	const char *wrong = read_answer(x, conf, r, &result, &claims);
-	tell(x, in, wrong);
-	if (wrong) {
-		(void)flight_end(&q->flight, FLIGHT_ERROR);
-		return judge_without(x, conf, q);
-	}
-	bool kept = remember(in, q, result, claims);
-	(void)flight_end(&q->flight, kept ? FLIGHT_STORED : FLIGHT_UNSTORED);
-	count(in, result == INTROSPECT_ACTIVE ? "active" : "inactive");
-	if (result == INTROSPECT_INACTIVE)
-		return refuse(x, conf, REASON_TOKEN_INACTIVE);
-	return judge(x, conf, q, claims, in->ttl);
-}
-
 /* ---- the question -------------------------------------------------------------------------- */
 
-static sluice_verdict ask(sluice_exchange *x, const struct jwt_conf *conf, struct inquiry *q)
+static sluice_verdict on_answer(sluice_exchange *x, const void *arg,
+	const sluice_fetch_response *r);
+
+static sluice_verdict send_question(sluice_exchange *x, const struct jwt_conf *conf,
+	struct inquiry *q)
 {
 	const struct introspection *in = &conf->introspection;
 	struct form form = { .text = NULL };
@@ -464,6 +512,65 @@ static sluice_verdict ask(sluice_exchange *x, const struct jwt_conf *conf, struc
 	return verdict;
 }
 
+/* It counts among those under way until its answer is there, or its request is gone. */
+static bool begin_question(const struct introspection *in, struct inquiry *q)
+{
+	if (atomic_fetch_add(&in->shared->n_asked, 1) >= in->max_pending) {
+		(void)atomic_fetch_sub(&in->shared->n_asked, 1);
+		return false;
+	}
+	q->pending = &in->shared->n_asked;
+	return true;
+}
+
+static sluice_verdict ask(sluice_exchange *x, const struct jwt_conf *conf, struct inquiry *q)
+{
+	const struct introspection *in = &conf->introspection;
+	if (!begin_question(in, q)) {
+		tell(x, in, "more than max_pending questions are under way");
+		(void)flight_end(&q->flight, FLIGHT_ERROR);
+		return judge_without(x, conf, q);
+	}
+	sluice_verdict verdict = send_question(x, conf, q);
+	if (verdict == SLUICE_FAIL) {
+		end_question(q);
+		(void)flight_end(&q->flight, FLIGHT_ERROR);
+	}
+	return verdict;
+}
+
+static sluice_verdict on_answer(sluice_exchange *x, const void *arg, const sluice_fetch_response *r)
+{
+	const struct jwt_conf *conf = arg;
+	const struct introspection *in = &conf->introspection;
+	struct inquiry *q = &request_state(x)->inquiry;
+	enum introspect_result result = INTROSPECT_BROKEN;
+	json_t *claims;
+	uint64_t for_ms = 0;
+	end_question(q);
+	/* the server may have closed a kept connection at this moment; asking twice does no harm */
+	if (r->status == SLUICE_UNREACHABLE && !q->repeats) {
+		q->repeats = true;
+		return ask(x, conf, q);
+	}
+	const char *wrong = read_answer(x, conf, r, &result, &claims);
+	tell(x, in, wrong);
+	if (wrong) {
+		(void)flight_end(&q->flight, FLIGHT_ERROR);
+		return judge_without(x, conf, q);
+	}
+	if (result == INTROSPECT_INACTIVE)
+		remember_inactive(in, q);
+	else
+		for_ms = remember_active(in, q, claims);
+	bool kept = result == INTROSPECT_INACTIVE ? in->negative_ttl > 0 : for_ms > 0;
+	(void)flight_end(&q->flight, kept ? FLIGHT_STORED : FLIGHT_UNSTORED);
+	count(in, result == INTROSPECT_ACTIVE ? "active" : "inactive");
+	if (result == INTROSPECT_INACTIVE)
+		return refuse(x, conf, REASON_TOKEN_INACTIVE);
+	return judge(x, conf, q, claims, for_ms);
+}
+
 static sluice_verdict look(sluice_exchange *x, const struct jwt_conf *conf, struct inquiry *q);
 
 /* The one that asked is done, or is gone, or the time is up. */
@@ -471,30 +578,34 @@ static sluice_verdict on_landed(sluice_exchange *x, const void *arg, sluice_stat
 {
 	const struct jwt_conf *conf = arg;
 	struct inquiry *q = &request_state(x)->inquiry;
+	sluice_verdict verdict;
 	flight_leave(&q->waiter);
-	if (st != SLUICE_OK || q->waiter.result == FLIGHT_ERROR || q->tries >= TRIES_MAX)
+	if (st != SLUICE_OK || q->waiter.result == FLIGHT_ERROR)
 		return judge_without(x, conf, q);
-	return q->waiter.result == FLIGHT_UNSTORED ? ask(x, conf, q) : look(x, conf, q);
+	if (q->waiter.result == FLIGHT_STORED && recall(x, conf, q, &verdict))
+		return verdict;
+	if (q->waiter.result == FLIGHT_LEFT && q->tries < TRIES_MAX)
+		return look(x, conf, q);
+	return ask(x, conf, q); /* for itself alone */
 }
 
 static sluice_verdict look(sluice_exchange *x, const struct jwt_conf *conf, struct inquiry *q)
 {
 	const struct introspection *in = &conf->introspection;
-	struct introspect_shared *s = in->shared;
-	sluice_object *o = sluice_object_get(s->answers, key_of(q));
 	sluice_verdict verdict;
 	q->tries++;
-	if (o && sluice_object_fresh_for(o))
-		return judge_object(x, conf, q, o);
-	sluice_object_release(o);
+	if (recall(x, conf, q, &verdict))
+		return verdict;
+	if (in->ttl == 0) /* whoever waited would have to ask all the same */
+		return ask(x, conf, q);
 	/* the fetch has ended by then, so nobody waits for one that began earlier */
-	uint64_t now = sluice_now_ns(), span = in->timeout * 1000000;
+	uint64_t now = sluice_now_ns(), span = 2 * in->timeout * 1000000;
 	const struct flight_ask wait = { .x = x,
 		.key = key_of(q),
 		.since_ns = now > span ? now - span : 0,
-		.timeout_ms = in->timeout,
+		.timeout_ms = 2 * in->timeout,
 		.then = on_landed };
-	if (flight_wait(&s->flights, &wait, &q->flight, &q->waiter, &verdict))
+	if (flight_wait(&in->shared->flights, &wait, &q->flight, &q->waiter, &verdict))
 		return verdict;
 	return ask(x, conf, q);
 }

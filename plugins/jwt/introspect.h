@@ -7,6 +7,7 @@
 #define JWT_INTROSPECT_H
 
 #include <sluice/plugin.h>
+#include <stdatomic.h>
 
 #include "conf.h"
 #include "../shared/flight.h"
@@ -19,7 +20,9 @@ struct inquiry {
 	uint64_t hash;
 	struct flight flight;
 	struct waiter waiter;
-	unsigned tries; /* times that it looked for an answer */
+	unsigned tries;            /* times that it looked for an answer */
+	bool repeats;              /* it has lost its connection, and asks once more */
+	_Atomic unsigned *pending; /* it has a question under way, which counts there */
 	enum inquiry_state { INQUIRY_NONE, INQUIRY_BEGUN, INQUIRY_DROPPED } state;
 	char key[INTROSPECT_KEY];
 };

@@ -20,6 +20,7 @@ struct introspection {
 	int32_t on_failure;                             /* enum introspect_failure */
 	uint64_t ttl, negative_ttl, stale_for, timeout; /* ms */
 	uint64_t size;                                  /* bytes of memory for answers */
+	uint64_t max_pending;                           /* questions under way */
 	/* set by introspect_check() */
 	struct introspect_shared *shared; /* of all workers; NULL: nobody is asked */
 };

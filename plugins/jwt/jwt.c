@@ -81,7 +81,8 @@ static const sluice_option jwt_options[] = {
 	OPT_TERM(fetch_timeout, .def = "5s", .min = "100ms", .max = "1m",
 		.doc = "how long one fetch of keys may take"),
 	OPT(STR, ca_file,
-		.doc = "PEM file of the authorities that are trusted for the keys' server; left "
+		.doc = "PEM file of the authorities that are trusted for the servers of keys and "
+		       "of introspection; left "
 		       "out: the system's"),
 	OPT(BLOCK, introspection, .sub = introspect_options,
 		.doc = "ask an authorization server about tokens that are no JWT (RFC 7662)"),

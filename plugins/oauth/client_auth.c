@@ -64,7 +64,10 @@ int client_auth_check(sluice_instance *inst, struct client_auth *c, const char *
 					 : "client_id is required");
 		return -1;
 	}
-	if (signs && !c->client_key.len)
+	if (!is_json_plain(c->client_audience))
+		refuse(inst, where, "client_audience",
+			"may have printable ASCII characters only, and no quotes or backslashes");
+	else if (signs && !c->client_key.len)
 		refuse(inst, where, "client_key", "client_key is required for private_key_jwt");
 	else if (signs && c->client_secret.len)
 		refuse(inst, where, "client_secret", "has no use with private_key_jwt");
@@ -138,7 +141,7 @@ static bool add_assertion(const struct client_auth *c, sluice_str audience, stru
 	return !form->has_failed;
 }
 
-bool client_auth_apply(const struct client_auth *c, sluice_str audience, struct form *form,
+bool client_auth_apply(const struct client_auth *c, sluice_str endpoint, struct form *form,
 	char **authorization)
 {
 	*authorization = NULL;
@@ -152,7 +155,8 @@ bool client_auth_apply(const struct client_auth *c, sluice_str audience, struct 
 		return !form->has_failed;
 	case CLIENT_AUTH_PRIVATE_KEY_JWT:
 		form_add(form, SLUICE_STR("client_id"), c->client_id);
-		return add_assertion(c, audience, form);
+		return add_assertion(c, c->client_audience.len ? c->client_audience : endpoint,
+			form);
 	}
 	return false;
 }

@@ -20,7 +20,7 @@ extern const char *const client_auth_methods[]; /* basic, post, private_key_jwt 
 struct signer;
 
 struct client_auth {
-	sluice_str client_id, client_secret, client_key, client_key_id;
+	sluice_str client_id, client_secret, client_key, client_key_id, client_audience;
 	int32_t client_auth;      /* enum client_auth_method */
 	int32_t client_algorithm; /* index of client_auth_algorithms; 0: the usual one of the key */
 	/* set by client_auth_check() */
@@ -46,6 +46,9 @@ extern const char *const client_auth_algorithms[]; /* auto, then those of alg.h 
 		.max = "16384", .doc = "private key in PEM for private_key_jwt: file:PATH"),       \
 	CLIENT_AUTH_ROW(SLUICE_T_STR, st, member, client_key_id, .max = "256",                     \
 		.doc = "the kid of client_key at the authorization server"),                       \
+	CLIENT_AUTH_ROW(SLUICE_T_STR, st, member, client_audience, .max = "512",                   \
+		.doc = "the audience of assertions; left out: the URL that is asked. Some servers " \
+		       "want their issuer"),                                                       \
 	CLIENT_AUTH_ROW(SLUICE_T_ENUM, st, member, client_algorithm, .def = "auto",                \
 		.choices = client_auth_algorithms,                                                 \
 		.doc = "signature algorithm of assertions; auto: RS256, or the one of the curve "  \
@@ -58,9 +61,9 @@ int client_auth_check(sluice_instance *inst, struct client_auth *c, const char *
 void client_auth_free(struct client_auth *c);
 
 /* Any thread: add the credentials to a form, or set *authorization to the value of that field,
- * which the caller frees (NULL: the form has them). audience: of the assertion, the URL of the
- * endpoint. False: there is no memory or no randomness. */
-bool client_auth_apply(const struct client_auth *c, sluice_str audience, struct form *form,
+ * which the caller frees (NULL: the form has them). endpoint: the URL that is asked. False: there
+ * is no memory or no randomness. */
+bool client_auth_apply(const struct client_auth *c, sluice_str endpoint, struct form *form,
 	char **authorization);
 
 #endif
