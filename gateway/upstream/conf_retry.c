@@ -26,9 +26,8 @@ const sluice_option retry_options[] = {
 	SLUICE_OPTION(SLUICE_T_DURATION, struct retry_conf, within, .def = "5s", .max = "1h",
 		.doc = "no new try begins later than this after the first; 0s: no limit"),
 	SLUICE_OPTION(SLUICE_T_DURATION, struct retry_conf, backoff, .def = "25ms", .max = "1m",
-		.doc = "pause before the second try, which doubles with each further one and "
-		       "varies "
-		       "at random; after a first failed connect there is none; 0s: never"),
+		.doc = "pause before the third try, which doubles with each further one and "
+		       "varies at random; the second goes to another server at once; 0s: never"),
 	SLUICE_OPTION(SLUICE_T_SIZE, struct retry_conf, max_body, .def = "64KiB", .max = "1MiB",
 		.doc = "longest request body that is kept so that it can be sent again; a request "
 		       "with a longer one is not repeated once a byte of it has left"),
@@ -215,9 +214,9 @@ static void warn_methods(struct bind *b, const struct retry_conf *c)
 static void warn_times(struct bind *b, const struct retry_rules *r, const struct retry_source *from)
 {
 	const struct retry_conf *c = from->retry;
-	if (r->tries > 1 && r->backoff_ns >= r->within_ns)
+	if (r->tries > 2 && r->backoff_ns >= r->within_ns)
 		bind_warn(b, c, "within",
-			"no try follows after a pause: `backoff` is not shorter than `within`");
+			"no third try follows: `backoff` is not shorter than `within`");
 	uint64_t try_ns = from->try_ms ? r->try_ns : from->response_ms * NS_PER_MS;
 	if (r->tries > 1 && r->on & RETRY_ON_TIMEOUT && try_ns >= r->within_ns) {
 		bind_warn(b, c, "within",
