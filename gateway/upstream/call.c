@@ -141,6 +141,8 @@ static void call_end_try(struct upstream_call *c, enum upstream_verdict v, int e
 	if (err || v == VERDICT_SERVED)
 		c->last_err = err;
 	if (unlikely(err || c->unwanted)) {
+		if (c->state == UPSTREAM_CALL_READY && !c->origin->answered && !upstream_is_lost(err))
+			stall_given_up(c->link);
 		call_note_failure(c, err);
 		c->unwanted = NULL;
 	}
@@ -260,9 +262,11 @@ static int call_go(struct upstream_call *c)
 		enum balance_result r = balance_choose(&u->balance, &ask, &chosen);
 		if (r != BALANCE_CHOSEN)
 			return call_without_server(c, r);
+		if (unlikely(chosen->endpoint->state == ENDPOINT_TRIAL) &&
+			!endpoint_begin_trial(chosen->endpoint, &c->trial))
+			continue;
 		call_set_endpoint(c, chosen->endpoint);
 		c->tried[c->spent] = c->endpoint->id;
-		c->trial = endpoint_begin_trial(c->endpoint);
 		stall_watch(c->endpoint);
 		c->connect_ns = 0;
 		c->asked_ns = 0;

@@ -221,7 +221,7 @@ TEST_WITH(one_request_tries_it, set_up, tear_down)
 	timer_stop(&e->timer);
 	e->timer.on_due(&e->timer);
 	assert_int_equal(e->state, ENDPOINT_TRIAL);
-	assert_true(endpoint_begin_trial(e));
+	assert_true(kit_tries(e));
 	assert_false(endpoint_is_ready(e));
 	endpoint_failed(e, true, ERR_UPSTREAM_TIMEOUT);
 	assert_int_equal(e->state, ENDPOINT_DOWN);
