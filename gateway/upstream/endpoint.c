@@ -319,8 +319,7 @@ static bool endpoint_claim_rest(struct endpoint *e)
 	struct record *r = e->record;
 	uint64_t now = worker_now(e->part->worker), was = e->rest_until_ns;
 	/* a server that fails again so soon after it was UP has not recovered: the rest doubles */
-	bool again = e->state == ENDPOINT_TRIAL ||
-		now - e->up_since_ns < atomic_load(&r->rest_ns);
+	bool again = e->state == ENDPOINT_TRIAL || now - e->up_since_ns < atomic_load(&r->rest_ns);
 	uint32_t rests = again ? atomic_load(&r->rests) + 1 : 1;
 	uint64_t ns = rest_length(e, rests), until = now + ns;
 	if (!rest_begin(r, endpoint_tls(e), was, until))
@@ -387,8 +386,7 @@ void endpoint_dispel(struct endpoint *e)
 	if (e->state != ENDPOINT_UP)
 		endpoint_recover(e);
 	rest_give_trial(e->record, e->part->worker);
-	e->doubted = e->state != ENDPOINT_UP ||
-		worker_now(e->part->worker) < e->doubt_until_ns;
+	e->doubted = e->state != ENDPOINT_UP || worker_now(e->part->worker) < e->doubt_until_ns;
 }
 
 /* The access log has the error's code; only this line has what the system or TLS said. At most one

@@ -32,7 +32,7 @@ static uint64_t link_waits_since(const struct link *l)
 
 static uint64_t link_received(const struct link *l)
 {
-	return l->h1 ? http1_conn_received(l->h1)
+	return l->h1    ? http1_conn_received(l->h1)
 		: l->h2 ? http2_conn_received(l->h2)
 			: l->received;
 }
@@ -40,7 +40,8 @@ static uint64_t link_received(const struct link *l)
 static void stall_see_link(struct stall_view *v, struct link *l)
 {
 	uint64_t since = link_waits_since(l), received = link_received(l);
-	v->heard |= received != l->received;
+	/* what came over HTTP/1.1 came before the request that waits for its first byte */
+	v->heard |= received != l->received && !(l->h1 && since);
 	l->received = received;
 	if (since && (!v->waits_ns || since < v->waits_ns))
 		v->waits_ns = since;

@@ -85,7 +85,7 @@ def attempt(row, chosen, can, tools, out):
             record = run.run_row(row, chosen, can, tools, out / row.name)
         except Exception as e:
             return {"broken": [f"{type(e).__name__}: {e}"]}
-        broken = list(report.broken(row, record["gateways"][gateways.SLUICE]))
+        broken = [*report.broken(row, record["gateways"][gateways.SLUICE]), *report.behind(row, record)]
         record.update(broken=[words for words, _ in broken], second_try=again)
         if not broken or not all(by_time for _, by_time in broken):
             break
@@ -130,10 +130,6 @@ def conclude(result, options):
     done = [r for r in result["rows"] if "gateways" in r]
     shown = {**result, "rows": done}
     print(f"\n{report.text(shown)}\n")
-    for record in done:
-        ahead = report.better(record)
-        if ahead:
-            print(f"{record['name']}: better than {gateways.SLUICE}: {', '.join(ahead)}")
     if options.json:
         Path(options.json).write_text(json.dumps(result, indent=1) + "\n")
     if options.page:
