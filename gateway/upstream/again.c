@@ -95,6 +95,14 @@ static void hedge_count(const struct upstream *u, const char *result)
 	series_add(series_find(FAMILY_UPSTREAM_HEDGES, u->conf->name, str_of(result)), 1);
 }
 
+/* A request that waits can do without a second server; one that has failed cannot. */
+static bool hedge_take_budget(struct upstream *u, const struct retry_rules *r)
+{
+	uint64_t now = worker_now(u->worker);
+	return r->is_given ? budget_take_spare(&u->budget, r->budget, now)
+			   : budget_take(&u->budget, r->budget, now);
+}
+
 bool upstream_hedge(struct upstream_call *c, struct upstream_call *first)
 {
 	struct upstream *u = first->upstream;
@@ -104,7 +112,7 @@ bool upstream_hedge(struct upstream_call *c, struct upstream_call *first)
 		return false;
 	if (asked >= UPSTREAM_TRIES_MAX || !balance_has_sound(&u->balance, first->tried, asked))
 		return false;
-	if (!budget_take(&u->budget, first->rules->budget, worker_now(u->worker))) {
+	if (!hedge_take_budget(u, first->rules)) {
 		hedge_count(u, "refused");
 		return false;
 	}

@@ -65,7 +65,7 @@ def _over(path, line):
 
 def _sluice_retries(gateway, _):
     said = gateway.ask_admin("/metrics")
-    return sum(float(n) for n in re.findall(r"^sluice_upstream_(?:retries|hedges)_total(?:{.*})? (\S+)", said, re.M))
+    return sum(float(n) for labels, n in re.findall(r"^sluice_upstream_(?:retries|hedges)_total({.*})? (\S+)", said, re.M) if "refused" not in labels)
 
 
 def _haproxy_retries(gateway, again):

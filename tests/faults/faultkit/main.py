@@ -34,8 +34,8 @@ def parse(argv):
     a = argparse.ArgumentParser(prog="faults", description="Lets servers fail behind Sluice and behind other proxies, and says what clients noticed.")
     a.add_argument("--rows", metavar="NAMES", help="faults, separated by commas; * is a wildcard")
     a.add_argument("--gateways", metavar="NAMES", help="the same for gateways; sluice is always there")
-    a.add_argument("--lanes", type=int, default=2, metavar="N", help="rows that are run at the same time (2)")
-    a.add_argument("--seconds", type=float, default=170, metavar="S", help="no row is begun that would end later (170)")
+    a.add_argument("--lanes", type=int, metavar="N", help="rows that are run at the same time (2; with more than three gateways 1)")
+    a.add_argument("--seconds", type=float, metavar="S", help="no row is begun that would end later (340 by the number of lanes)")
     a.add_argument("--out", default=str(ROOT / "build-faults"), metavar="DIR", help="work files, one folder for each row (build-faults)")
     a.add_argument("--json", metavar="FILE", help="write all figures there")
     a.add_argument("--page", metavar="FILE", help="put the tables between the marks of this page: docs/design/faults.md")
@@ -150,6 +150,8 @@ def main(argv=None):
     known = gateways.kinds(os.environ)
     wanted = {gateways.SLUICE, *select(known, options.gateways, "gateway")}
     chosen = [kind for name, kind in known.items() if name in wanted]
+    options.lanes = options.lanes or (2 if len(chosen) <= 3 else 1)
+    options.seconds = options.seconds or 340 / options.lanes
     out = Path(options.out).resolve()
     for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(s, lambda number, _: sys.exit(128 + number))

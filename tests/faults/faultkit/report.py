@@ -49,7 +49,8 @@ def _table(result, chosen, cell):
 
 def _of_fault(found):
     fault, after = found["fault"], found["after"]
-    return f"{fault['errors'] + after['errors']}; {fault['p99']:.0f} ms; {fault['unrest'] + after['unrest']:.2f} s"
+    retries = "?" if found["retries"] is None else f"{found['retries']:.1f} %"
+    return f"{fault['errors'] + after['errors']}; {fault['p99']:.0f} ms; {fault['unrest'] + after['unrest']:.2f} s; {retries}"
 
 
 def _of_deploy(found):
