@@ -4,9 +4,10 @@
  * what an operator has set, which is kept when the server goes and comes back.
  *
  * A record is written by whoever learns something: the worker that checks the server, the main
- * thread for an operator, a worker that finds the server silent or whose request fails. Its members are atomics, read one
- * by one. After a change record_tell() has every worker look at it again: a worker keeps what its
- * choices need in the endpoint, so that a request reads no memory that another thread writes.
+ * thread for an operator, a worker that finds the server silent or whose request fails. Its members
+ * are atomics, read one by one. After a change record_tell() has every worker look at it again: a
+ * worker keeps what its choices need in the endpoint, so that a request reads no memory that another
+ * thread writes.
  */
 #ifndef UPSTREAM_RECORD_H
 #define UPSTREAM_RECORD_H

@@ -45,7 +45,8 @@ static void let_fail(unsigned times)
 static void assert_rest(uint64_t ms)
 {
 	assert_int_equal(e->state, ENDPOINT_DOWN);
-	assert_in_range(e->record->rest_ns, (ms - ms / 8 - 1) * NS_PER_MS, (ms + ms / 8 + 1) * NS_PER_MS);
+	assert_in_range(e->record->rest_ns, (ms - ms / 8 - 1) * NS_PER_MS,
+		(ms + ms / 8 + 1) * NS_PER_MS);
 }
 
 static void end_rest(void)
