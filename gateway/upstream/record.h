@@ -6,8 +6,8 @@
  * A record is written by whoever learns something: the worker that checks the server, the main
  * thread for an operator, a worker that finds the server silent or whose request fails. Its members
  * are atomics, read one by one. After a change record_tell() has every worker look at it again: a
- * worker keeps what its choices need in the endpoint, so that a request reads no memory that another
- * thread writes.
+ * worker keeps what its choices need in the endpoint, so that a request reads no memory that
+ * another thread writes.
  */
 #ifndef UPSTREAM_RECORD_H
 #define UPSTREAM_RECORD_H
