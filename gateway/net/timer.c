@@ -3,36 +3,57 @@
 
 void wheel_init(struct wheel *w, uint64_t now_ns)
 {
-	*w = (struct wheel){ .tick = now_ns >> TIMER_TICK_SHIFT, .moved = TIMER_NEVER };
+	*w = (struct wheel){ .tick = now_ns >> TIMER_TICK_SHIFT,
+		.soon_ns = TIMER_NEVER,
+		.moved_ns = TIMER_NEVER };
 	for (int i = 0; i < TIMER_SLOTS; i++)
 		list_init(&w->slots[i]);
+	list_init(&w->soon);
+}
+
+static void wheel_moved(struct wheel *w, uint64_t ns)
+{
+	if (ns < w->moved_ns)
+		w->moved_ns = ns;
+}
+
+/* The slot of its deadline is being served, or was. */
+static void timer_move_to_soon(struct wheel *w, struct timer *t)
+{
+	const uint64_t grain = 1ull << TIMER_GRAIN_SHIFT;
+	uint64_t at = (t->due_ns | (grain - 1)) + 1;
+	list_push(&w->soon, &t->link);
+	t->tick = TIMER_NEVER;
+	if (at < w->soon_ns)
+		w->soon_ns = at;
+	if (at < w->turn_ns)
+		w->turn_ns = at;
+	wheel_moved(w, at);
 }
 
 void timer_move(struct wheel *w, struct timer *t)
 {
-	/* one tick later than the deadline's own, so that a served slot is never early */
-	uint64_t tick = (t->due_ns >> TIMER_TICK_SHIFT) + 1;
-	if (tick < w->tick)
-		tick = w->tick;
+	uint64_t tick = t->due_ns >> TIMER_TICK_SHIFT;
+	list_del(&t->link);
+	if (tick < w->tick) {
+		timer_move_to_soon(w, t);
+		return;
+	}
 	if (tick > w->tick + TIMER_SLOTS - 1)
 		tick = w->tick + TIMER_SLOTS - 1;
 	unsigned slot = (unsigned)(tick % TIMER_SLOTS);
-	list_del(&t->link);
 	list_push(&w->slots[slot], &t->link);
 	w->bits[slot / 64] |= 1ull << (slot % 64);
 	t->tick = tick;
-	if (tick < w->moved)
-		w->moved = tick;
+	wheel_moved(w, tick << TIMER_TICK_SHIFT);
 }
 
-static void wheel_serve(struct wheel *w, unsigned slot, uint64_t now_ns)
+/* Fire what is due of a list; the others go where they belong. */
+static void wheel_serve(struct wheel *w, struct list *all, uint64_t now_ns)
 {
 	struct list batch, *e;
-	if (!(w->bits[slot / 64] & 1ull << (slot % 64)))
-		return;
-	w->bits[slot / 64] &= ~(1ull << (slot % 64));
 	list_init(&batch);
-	while ((e = list_pop(&w->slots[slot])))
+	while ((e = list_pop(all)))
 		list_push(&batch, e);
 	while ((e = list_pop(&batch))) {
 		struct timer *t = container_of(e, struct timer, link);
@@ -47,24 +68,37 @@ static void wheel_serve(struct wheel *w, unsigned slot, uint64_t now_ns)
 	}
 }
 
-void wheel_advance(struct wheel *w, uint64_t now_ns)
+static void wheel_serve_slot(struct wheel *w, unsigned slot, uint64_t now_ns)
+{
+	if (!(w->bits[slot / 64] & 1ull << (slot % 64)))
+		return;
+	w->bits[slot / 64] &= ~(1ull << (slot % 64));
+	wheel_serve(w, &w->slots[slot], now_ns);
+}
+
+void wheel_turn(struct wheel *w, uint64_t now_ns)
 {
 	uint64_t to = now_ns >> TIMER_TICK_SHIFT;
+	if (w->soon_ns <= now_ns) {
+		w->soon_ns = TIMER_NEVER;
+		wheel_serve(w, &w->soon, now_ns);
+	}
 	if (to >= w->tick + TIMER_SLOTS) /* slept longer than the wheel is round: every slot once */
 		w->tick = to - TIMER_SLOTS + 1;
 	while (w->tick <= to) {
 		unsigned slot = (unsigned)(w->tick % TIMER_SLOTS);
 		w->tick++;
-		wheel_serve(w, slot, now_ns);
+		wheel_serve_slot(w, slot, now_ns);
 	}
+	uint64_t next = w->tick << TIMER_TICK_SHIFT;
+	w->turn_ns = w->soon_ns < next ? w->soon_ns : next;
 }
 
-uint64_t wheel_next_ns(struct wheel *w)
+static uint64_t wheel_next_slot_ns(const struct wheel *w)
 {
 	enum { WORDS = TIMER_SLOTS / 64 };
 	unsigned from = (unsigned)(w->tick % TIMER_SLOTS);
 
-	w->moved = TIMER_NEVER;
 	/* Whole words are looked at. The first comes twice: from its slot on, and up to there. */
 	for (unsigned i = 0; i <= WORDS; i++) {
 		unsigned word = (from / 64 + i) % WORDS;
@@ -79,4 +113,11 @@ uint64_t wheel_next_ns(struct wheel *w)
 		}
 	}
 	return TIMER_NEVER;
+}
+
+uint64_t wheel_next_ns(struct wheel *w)
+{
+	uint64_t next = wheel_next_slot_ns(w);
+	w->moved_ns = TIMER_NEVER;
+	return w->soon_ns < next ? w->soon_ns : next;
 }

@@ -1,7 +1,8 @@
 /*
  * Thousands of deadlines, which are set far more often than they pass. A wheel of slots 16.8 ms
  * wide; setting a deadline later than the slot a timer already sits in only writes a number, and
- * the timer moves on when its slot comes round. One wheel for each worker; its thread only.
+ * the timer moves on when its slot comes round. What is due within the slot that has come stands in
+ * a list of its own, and fires to the millisecond. One wheel for each worker; its thread only.
  */
 #ifndef NET_TIMER_H
 #define NET_TIMER_H
@@ -10,13 +11,17 @@
 
 #include "base/list.h"
 
-enum { TIMER_TICK_SHIFT = 24, TIMER_SLOTS = 512 }; /* 2^24 ns a tick; 8.6 s once round */
+enum {
+	TIMER_TICK_SHIFT = 24, /* 2^24 ns a tick */
+	TIMER_SLOTS = 512,     /* 8.6 s once round */
+	TIMER_GRAIN_SHIFT = 20 /* what is due within 2^20 ns fires together */
+};
 #define TIMER_NEVER UINT64_MAX
 
 struct timer {
-	struct list link;                /* in its slot, while it sits in one */
+	struct list link;                /* in its slot, or in wheel.soon; else alone */
 	uint64_t due_ns;                 /* TIMER_NEVER: not armed */
-	uint64_t tick;                   /* of the slot it sits in */
+	uint64_t tick;                   /* of the slot it sits in; in wheel.soon: TIMER_NEVER */
 	void (*on_due)(struct timer *t); /* may set or drop any timer, its own too */
 };
 
@@ -24,20 +29,27 @@ struct wheel {
 	struct list slots[TIMER_SLOTS];
 	uint64_t bits[TIMER_SLOTS / 64]; /* which slots may hold something */
 	uint64_t tick;                   /* all before it were served */
-	/* the first one that a timer was put into since wheel_next_ns() looked */
-	uint64_t moved;
+	struct list soon;                /* what is due before that tick */
+	uint64_t soon_ns;                /* the first of them, at the end of its grain */
+	uint64_t turn_ns;                /* wheel_advance() has nothing to do before */
+	/* the soonest that wheel_next_ns() can have become since it looked */
+	uint64_t moved_ns;
 };
 
 void wheel_init(struct wheel *w, uint64_t now_ns);
+void wheel_turn(struct wheel *w, uint64_t now_ns);
 /* Fire what is due. */
-void wheel_advance(struct wheel *w, uint64_t now_ns);
+static inline void wheel_advance(struct wheel *w, uint64_t now_ns)
+{
+	if (now_ns >= w->turn_ns)
+		wheel_turn(w, now_ns);
+}
 /* When to call wheel_advance() next; TIMER_NEVER when nothing waits. */
 uint64_t wheel_next_ns(struct wheel *w);
 /* The soonest that this can have become by timers that were set since. */
 static inline uint64_t wheel_moved_ns(const struct wheel *w)
 {
-	return w->moved > TIMER_NEVER >> TIMER_TICK_SHIFT ? TIMER_NEVER
-							  : w->moved << TIMER_TICK_SHIFT;
+	return w->moved_ns;
 }
 
 static inline void timer_init(struct timer *t, void (*on_due)(struct timer *t))
@@ -49,12 +61,12 @@ static inline void timer_init(struct timer *t, void (*on_due)(struct timer *t))
 }
 void timer_move(struct wheel *w, struct timer *t);
 
-/* Fire once, not before due_ns and about a tick after at the latest. Replaces an earlier
+/* Fire once, not before due_ns, and a grain of time after at the latest. Replaces an earlier
  * deadline. */
 static inline void timer_set(struct wheel *w, struct timer *t, uint64_t due_ns)
 {
 	t->due_ns = due_ns;
-	if (list_is_empty(&t->link) || t->tick > (due_ns >> TIMER_TICK_SHIFT) + 1)
+	if (list_is_empty(&t->link) || t->tick > due_ns >> TIMER_TICK_SHIFT)
 		timer_move(w, t);
 }
 /* Disarm; cheap, keeps its slot. */

@@ -21,9 +21,8 @@ const sluice_option retry_options[] = {
 	SLUICE_OPTION(SLUICE_T_DURATION, struct retry_conf, within, .def = "5s", .max = "1h",
 		.doc = "no new try begins later than this after the first; 0s: no limit"),
 	SLUICE_OPTION(SLUICE_T_DURATION, struct retry_conf, backoff, .def = "25ms", .max = "1m",
-		.doc = "pause before the second try, which doubles with each further one and "
-		       "varies "
-		       "at random; after a first failed connect there is none; 0s: never"),
+		.doc = "pause before the third try, which doubles with each further one and "
+		       "varies at random; the second goes to another server at once; 0s: never"),
 	SLUICE_OPTION(SLUICE_T_SIZE, struct retry_conf, max_body, .def = "64KiB", .max = "1MiB",
 		.doc = "longest request body that is kept so that it can be sent again; a request "
 		       "with a longer one is not repeated once a byte of it has left"),

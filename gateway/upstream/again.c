@@ -38,21 +38,14 @@ bool upstream_may_retry(const struct upstream_call *c)
 	return call_look(c) == UPSTREAM_GOES_ON;
 }
 
-/* Nothing reached the server, and it is the first that failed: another one may be asked at once. */
-static bool call_is_unheard(const struct upstream_call *c)
-{
-	int err = c->last_err;
-	return c->state != UPSTREAM_CALL_READY && c->spent == 1 &&
-		(err == ERR_CONNECT_FAILED || err == ERR_CONNECT_TIMEOUT ||
-			err == ERR_UPSTREAM_TLS);
-}
-
-/* It doubles, and has at least half its length. */
+/* The second server is asked at once: what befell the first says nothing about it. Before each
+ * further one there is a pause, which doubles, and has at least half its length. */
 static uint64_t call_pause_length(const struct upstream_call *c)
 {
-	unsigned n = call_asked(c) - 1;
-	if (c->rules->backoff_ns == 0 || call_is_unheard(c))
+	unsigned asked = call_asked(c);
+	if (c->rules->backoff_ns == 0 || asked < 2)
 		return 0;
+	unsigned n = asked - 2;
 	uint64_t ns = c->rules->backoff_ns << (n < PAUSE_DOUBLES ? n : PAUSE_DOUBLES);
 	struct upstream_part *p = upstream_part_of(c->upstream->worker);
 	return ns / 2 + ns / 2 * upstream_random(p, 1024) / 1024;
@@ -102,6 +95,14 @@ static void hedge_count(const struct upstream *u, const char *result)
 	series_add(series_find(FAMILY_UPSTREAM_HEDGES, u->conf->name, str_of(result)), 1);
 }
 
+/* A request that waits can do without a second server; one that has failed cannot. */
+static bool hedge_take_budget(struct upstream *u, const struct retry_rules *r)
+{
+	uint64_t now = worker_now(u->worker);
+	return r->is_given ? budget_take_spare(&u->budget, r->budget, now)
+			   : budget_take(&u->budget, r->budget, now);
+}
+
 bool upstream_hedge(struct upstream_call *c, struct upstream_call *first)
 {
 	struct upstream *u = first->upstream;
@@ -111,7 +112,7 @@ bool upstream_hedge(struct upstream_call *c, struct upstream_call *first)
 		return false;
 	if (asked >= UPSTREAM_TRIES_MAX || !balance_has_sound(&u->balance, first->tried, asked))
 		return false;
-	if (!budget_take(&u->budget, first->rules->budget, worker_now(u->worker))) {
+	if (!hedge_take_budget(u, first->rules)) {
 		hedge_count(u, "refused");
 		return false;
 	}

@@ -411,6 +411,12 @@ bool balance_has_sound(const struct balance *b, const uint64_t *tried, unsigned 
 
 /* ---- what responses tell ------------------------------------------------------------------- */
 
+void balance_asked(struct endpoint *e)
+{
+	if (e->peak.asked_ns <= e->heard_ns || endpoint_load(e) <= 1)
+		e->peak.asked_ns = worker_now(e->part->worker);
+}
+
 void balance_measured(struct balance *b, struct endpoint *e, uint64_t ns)
 {
 	uint32_t us = peak_clip(ns);

@@ -95,7 +95,7 @@ struct balance_ops {
 	void (*add)(struct balance *b, struct candidate *c);
 	void (*remove)(struct balance *b, struct candidate *c); /* c is not ready any more */
 	bool by_load;    /* update() is called for changes of load too */
-	bool by_latency; /* balance_measured() is called */
+	bool by_latency; /* balance_asked() and balance_measured() are called */
 	/* c->ready, its share or the load of its endpoint changed. was_ready: c->ready before. */
 	void (*update)(struct balance *b, struct candidate *c, bool was_ready);
 	/* BALANCE_CHOSEN: *out is ready and not among the tried. BALANCE_NONE: there is none such.
@@ -166,7 +166,9 @@ enum balance_result balance_choose(struct balance *b, const struct balance_ask *
 bool balance_has_untried(const struct balance *b, const uint64_t *tried, unsigned n_tried);
 /* The same of one that is not known to be down. */
 bool balance_has_sound(const struct balance *b, const uint64_t *tried, unsigned n_tried);
-/* Where by_latency: the head of a response came so many ns after the request went out. */
+/* Where by_latency: a request is sent to it, which its load counts. */
+void balance_asked(struct endpoint *e);
+/* Likewise: the head of a response came so many ns after the request went out. */
 void balance_measured(struct balance *b, struct endpoint *e, uint64_t ns);
 /* Likewise: the request failed, after so many ns. */
 void balance_missed(struct balance *b, struct endpoint *e, uint64_t ns);

@@ -114,14 +114,19 @@ const struct balance_ops balance_random_two = {
 
 /* How long the request would wait: the requests in progress for the weight, and itself. Its weight
  * does not count for itself, because it was drawn by that. A server that was not measured yet is
- * taken for an average one. */
+ * taken for an average one, and one that lets a request wait for at least as slow as that. */
 static double two_wait(const struct balance *b, const struct candidate *c, uint64_t now)
 {
-	const struct peak *l = &c->endpoint->peak;
-	uint32_t us = likely(l->at_ns) ? peak_now(l, now) : b->latency_us;
+	const struct endpoint *e = c->endpoint;
+	uint32_t load = endpoint_load(e);
+	uint32_t us = likely(e->peak.at_ns) ? peak_now(&e->peak, now) : b->latency_us;
 	if (unlikely(two_is_on_trial(c)))
 		return 0;
-	return (us + 1.0) * (endpoint_load(c->endpoint) * (double)SHARE_ONE / c->share + 1);
+	if (load && e->peak.asked_ns > e->heard_ns) {
+		uint32_t waits_us = peak_clip(now - e->peak.asked_ns);
+		us = waits_us > us ? waits_us : us;
+	}
+	return (us + 1.0) * (load * (double)SHARE_ONE / c->share + 1);
 }
 
 static enum balance_result least_latency_choose(struct balance *b, const struct balance_ask *ask,

@@ -12,7 +12,7 @@ void budget_turn(struct budget *b, uint64_t slot)
 	b->slot = slot;
 }
 
-bool budget_take(struct budget *b, unsigned share, uint64_t now_ns)
+static bool budget_take_beyond(struct budget *b, unsigned share, unsigned floor, uint64_t now_ns)
 {
 	uint64_t slot = now_ns >> BUDGET_SHIFT, requests = 0, retries = 0;
 	if (slot != b->slot)
@@ -21,9 +21,19 @@ bool budget_take(struct budget *b, unsigned share, uint64_t now_ns)
 		requests += b->requests[i];
 		retries += b->retries[i];
 	}
-	if (share < BUDGET_ALL && retries >= BUDGET_FLOOR &&
-		(retries + 1) * BUDGET_ALL > requests * share)
+	if (share < BUDGET_ALL && retries >= floor && (retries + 1) * BUDGET_ALL > requests * share)
 		return false;
 	b->retries[slot % BUDGET_SLOTS]++;
 	return true;
+}
+
+bool budget_take(struct budget *b, unsigned share, uint64_t now_ns)
+{
+	return budget_take_beyond(b, share, BUDGET_FLOOR, now_ns);
+}
+
+bool budget_take_spare(struct budget *b, unsigned share, uint64_t now_ns)
+{
+	return budget_take_beyond(b, share < BUDGET_ALL ? share / 2 : share, BUDGET_FLOOR / 2,
+		now_ns);
 }

@@ -39,5 +39,7 @@ static inline void budget_request(struct budget *b, uint64_t now_ns)
 /* Whether one more may be tried again, of a budget of so many hundredths of a percent;
  * it is then taken. */
 must_use bool budget_take(struct budget *b, unsigned share, uint64_t now_ns);
+/* The same of what need not be: it leaves half of the budget. */
+must_use bool budget_take_spare(struct budget *b, unsigned share, uint64_t now_ns);
 
 #endif

@@ -141,6 +141,9 @@ static void call_end_try(struct upstream_call *c, enum upstream_verdict v, int e
 	if (err || v == VERDICT_SERVED)
 		c->last_err = err;
 	if (unlikely(err || c->unwanted)) {
+		if (c->state == UPSTREAM_CALL_READY && !c->origin->answered &&
+			!upstream_is_lost(err))
+			stall_given_up(c->link);
 		call_note_failure(c, err);
 		c->unwanted = NULL;
 	}
@@ -152,8 +155,10 @@ static int call_ready(struct upstream_call *c, struct link *l)
 	c->origin = pool_begin(l, c->events, c->user, c->arena);
 	c->endpoint->n_requests++;
 	c->status = 0;
-	if (unlikely(call_is_measured(c)))
+	if (unlikely(call_is_measured(c))) {
 		c->asked_ns = clock_ns();
+		balance_asked(c->endpoint);
+	}
 	call_set_state(c, UPSTREAM_CALL_READY);
 	c->since_ns = worker_now(c->upstream->worker);
 	return 1;
@@ -260,9 +265,11 @@ static int call_go(struct upstream_call *c)
 		enum balance_result r = balance_choose(&u->balance, &ask, &chosen);
 		if (r != BALANCE_CHOSEN)
 			return call_without_server(c, r);
+		if (unlikely(chosen->endpoint->state == ENDPOINT_TRIAL) &&
+			!endpoint_begin_trial(chosen->endpoint, &c->trial))
+			continue;
 		call_set_endpoint(c, chosen->endpoint);
 		c->tried[c->spent] = c->endpoint->id;
-		c->trial = endpoint_begin_trial(c->endpoint);
 		stall_watch(c->endpoint);
 		c->connect_ns = 0;
 		c->asked_ns = 0;
@@ -489,12 +496,27 @@ static void call_tell_admission(struct upstream_call *c, int err, bool held_back
 		admission_leave(a, c, OUTCOME_OK); /* which looks at the status */
 }
 
+/* Whether the method of its request may be repeated. */
+static bool call_may_repeat(const struct upstream_call *c)
+{
+	const struct request_head *h = c->request;
+	return !h || method_is_idempotent((enum method)h->method) ||
+		(c->rules && retry_takes_method(c->rules, h));
+}
+
+/* The server closed the connection between two requests. Nobody can tell that from a server that
+ * took the request and ended: where the request is lost by it, it is a failure, and a few of them
+ * in a row have another cause. */
+static bool call_is_stale(const struct upstream_call *c, int err)
+{
+	return (err == ERR_UPSTREAM_CLOSED || err == ERR_UPSTREAM_RESET) && c->reused &&
+		!c->origin->answered && (!c->origin->sent || call_may_repeat(c));
+}
+
 void upstream_report(struct upstream_call *c, int err)
 {
 	check(c->state == UPSTREAM_CALL_READY, "a report in state %d", c->state);
-	bool stale = c->reused && !c->origin->answered &&
-		(err == ERR_UPSTREAM_CLOSED || err == ERR_UPSTREAM_RESET);
-	bool not_processed = stale || c->origin->not_processed;
+	bool not_processed = call_is_stale(c, err) || c->origin->not_processed;
 
 	c->fresh = not_processed || c->not_sent;
 	bool held_back = c->unwanted != NULL; /* call_end_try() clears it */

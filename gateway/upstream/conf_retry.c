@@ -181,9 +181,9 @@ static void warn_methods(struct bind *b, const struct retry_conf *c)
 static void warn_times(struct bind *b, const struct retry_rules *r, const struct retry_source *from)
 {
 	const struct retry_conf *c = from->retry;
-	if (r->tries > 1 && r->backoff_ns >= r->within_ns)
+	if (r->tries > 2 && r->backoff_ns >= r->within_ns)
 		bind_warn(b, c, "within",
-			"no try follows after a pause: `backoff` is not shorter than `within`");
+			"no third try follows: `backoff` is not shorter than `within`");
 	uint64_t try_ns = from->try_ms ? r->try_ns : from->response_ms * NS_PER_MS;
 	if (r->tries > 1 && r->on & RETRY_ON_TIMEOUT && try_ns >= r->within_ns) {
 		bind_warn(b, c, "within",

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/stat.h"
+#include "upstream/rest.h"
 
 /* ---- the worker's part --------------------------------------------------------------------- */
 
@@ -212,7 +213,8 @@ static bool endpoint_judge(struct endpoint *e)
 static void endpoint_set_state(struct endpoint *e, enum endpoint_state state)
 {
 	e->state = (uint8_t)state;
-	e->trial_out = false;
+	e->trial_out = state == ENDPOINT_TRIAL && rest_is_tried(e->record);
+	e->doubted |= state != ENDPOINT_UP;
 	(void)endpoint_judge(e);
 	endpoint_changed(e);
 }
@@ -224,29 +226,62 @@ static void endpoint_on_rested(struct timer *t)
 		endpoint_set_state(e, ENDPOINT_TRIAL);
 }
 
+/* Successes are looked at until then. */
+static void endpoint_doubt(struct endpoint *e, uint64_t until_ns)
+{
+	if (until_ns <= e->doubt_until_ns)
+		return;
+	e->doubt_until_ns = until_ns;
+	e->doubted = true;
+}
+
+static void endpoint_set_trial_out(struct endpoint *e, bool out)
+{
+	if (e->trial_out == out)
+		return;
+	e->trial_out = out;
+	(void)endpoint_judge(e);
+	endpoint_changed(e);
+}
+
 enum { SHARE_ALL = 10000 }; /* hundredths of a percent */
 
-/* Whether one more server of the upstream may rest: `max_ejected` of those in use. */
-static bool endpoint_may_rest(const struct endpoint *e)
+static uint64_t endpoint_tls(const struct endpoint *e)
 {
-	uint64_t share = e->bounds.health.max_ejected, n = 0, out = 0;
-	if (share == 0 || share >= SHARE_ALL || e->state == ENDPOINT_TRIAL)
-		return true;
+	return e->key.tls_identity[0];
+}
+
+/* How many of the servers in use rest or are down. It is in *in_use how many are in use. */
+static uint64_t endpoint_count_out(const struct endpoint *e, uint64_t *in_use)
+{
+	uint64_t out = 0;
+	*in_use = 0;
 	list_each (at, &e->group->members) {
 		const struct endpoint *m = container_of(at, struct endpoint, in_group);
 		if (!endpoint_is_wanted(m) || endpoint_is_barred(m))
 			continue;
-		n++;
-		out += m->state == ENDPOINT_DOWN || m->verdict == CHECKED_DOWN ||
-			(m->state == ENDPOINT_TRIAL && !m->suspect_ns);
+		(*in_use)++;
+		/* what other workers have decided may not have been told yet */
+		out += rest_until(m->record, endpoint_tls(m)) || m->verdict == CHECKED_DOWN;
 	}
-	return out + 1 <= n * share / SHARE_ALL;
+	return out;
 }
 
-static uint64_t rest_length(struct endpoint *e)
+/* Whether so many more servers of the upstream may rest: `max_ejected` of those in use. */
+static bool endpoint_may_rest(const struct endpoint *e, unsigned more)
+{
+	uint64_t share = e->bounds.health.max_ejected, n;
+	if (share == 0 || share >= SHARE_ALL || e->state == ENDPOINT_TRIAL)
+		return true;
+	uint64_t out = endpoint_count_out(e, &n);
+	return out + more <= n * share / SHARE_ALL;
+}
+
+/* The rest-th rest in a row. */
+static uint64_t rest_length(struct endpoint *e, uint32_t rest)
 {
 	uint64_t ms = e->bounds.health.retry_after, max = e->bounds.health.retry_after_max;
-	for (uint32_t i = 1; i < e->rests && ms < max; i++)
+	for (uint32_t i = 1; i < rest && ms < max; i++)
 		ms *= 2;
 	if (ms > max && max >= e->bounds.health.retry_after)
 		ms = max;
@@ -254,54 +289,104 @@ static uint64_t rest_length(struct endpoint *e)
 	return ns - ns / 8 + ns / 4 * upstream_random(e->part, 1024) / 1024;
 }
 
-static void endpoint_rest(struct endpoint *e, const char *when)
+/* What the record says about a rest, which this worker or another has begun or ended. */
+static void endpoint_look_at_rest(struct endpoint *e)
 {
 	struct worker *w = e->part->worker;
-	/* a server that fails again so soon after it was UP has not recovered: the rest doubles */
-	bool again = e->state == ENDPOINT_TRIAL || worker_now(w) - e->up_since_ns < e->rest_ns;
-	e->rests = again ? e->rests + 1 : 1;
-	e->rest_ns = rest_length(e);
+	uint64_t until = rest_until(e->record, endpoint_tls(e)), now = worker_now(w);
+	if (until == e->rest_until_ns) {
+		if (e->state == ENDPOINT_TRIAL)
+			endpoint_set_trial_out(e, rest_is_tried(e->record));
+		return;
+	}
+	e->rest_until_ns = until;
+	timer_stop(&e->timer);
 	e->suspect_ns = 0;
-	e->n_ejected++;
-	stat_inc(STAT_UPSTREAM_EJECTED);
-	worker_timer(w, &e->timer, e->rest_ns);
-	log_warn("upstream", "%.*s: server %s %s, and is tried again in %llu ms: %s%s%s",
-		STR_ARG(e->key.upstream), e->address, when,
-		(unsigned long long)(e->rest_ns / NS_PER_MS), err_info(e->last_err)->text,
-		e->why[0] ? " " : "", e->why);
-	endpoint_set_state(e, ENDPOINT_DOWN);
+	if (!until) {
+		e->up_since_ns = now;
+		endpoint_set_state(e, ENDPOINT_UP);
+	} else if (until > now) {
+		worker_timer(w, &e->timer, until - now);
+		endpoint_set_state(e, ENDPOINT_DOWN);
+	} else {
+		endpoint_set_state(e, ENDPOINT_TRIAL);
+	}
 }
 
-bool endpoint_begin_trial(struct endpoint *e)
+/* Let it rest, for all workers, unless another one has just decided, or too many would rest. */
+static bool endpoint_claim_rest(struct endpoint *e)
 {
-	if (e->state != ENDPOINT_TRIAL || e->trial_out)
+	struct record *r = e->record;
+	uint64_t now = worker_now(e->part->worker), was = e->rest_until_ns;
+	/* a server that fails again so soon after it was UP has not recovered: the rest doubles */
+	bool again = e->state == ENDPOINT_TRIAL || now - e->up_since_ns < atomic_load(&r->rest_ns);
+	uint32_t rests = again ? atomic_load(&r->rests) + 1 : 1;
+	uint64_t ns = rest_length(e, rests), until = now + ns;
+	if (!rest_begin(r, endpoint_tls(e), was, until))
 		return false;
-	e->trial_out = true;
-	(void)endpoint_judge(e);
-	endpoint_changed(e);
+	/* others may have let other servers rest at the same moment */
+	if (!endpoint_may_rest(e, 0)) {
+		(void)rest_end(r, until);
+		return false;
+	}
+	atomic_store(&r->rests, rests);
+	atomic_store(&r->rest_ns, ns);
+	record_tell(r);
 	return true;
+}
+
+static void endpoint_rest(struct endpoint *e, const char *when)
+{
+	bool first = endpoint_claim_rest(e);
+	if (first) {
+		e->n_ejected++;
+		stat_inc(STAT_UPSTREAM_EJECTED);
+		log_warn("upstream", "%.*s: server %s %s, and is tried again in %llu ms: %s%s%s",
+			STR_ARG(e->key.upstream), e->address, when,
+			(unsigned long long)(atomic_load(&e->record->rest_ns) / NS_PER_MS),
+			err_info(e->last_err)->text, e->why[0] ? " " : "", e->why);
+	}
+	endpoint_look_at_rest(e);
+}
+
+bool endpoint_begin_trial(struct endpoint *e, bool *trial)
+{
+	*trial = false;
+	if (e->state != ENDPOINT_TRIAL || e->trial_out)
+		return true;
+	*trial = rest_take_trial(e->record, e->part->worker);
+	endpoint_set_trial_out(e, true);
+	return *trial;
 }
 
 void endpoint_end_trial(struct endpoint *e)
 {
-	if (e->state != ENDPOINT_TRIAL || !e->trial_out)
-		return;
-	e->trial_out = false;
-	(void)endpoint_judge(e);
-	endpoint_changed(e);
+	rest_give_trial(e->record, e->part->worker);
+	if (e->state == ENDPOINT_TRIAL)
+		endpoint_set_trial_out(e, rest_is_tried(e->record));
 }
 
-void endpoint_recover(struct endpoint *e)
+/* It succeeded while it was not UP. */
+static void endpoint_recover(struct endpoint *e)
 {
 	record_end_silence(e->record);
-	if (e->suspect_ns) {
+	if (e->rest_until_ns) {
+		if (rest_end(e->record, e->rest_until_ns))
+			log_info("upstream", "%.*s: server %s is back", STR_ARG(e->key.upstream),
+				e->address);
+		endpoint_look_at_rest(e);
+	} else {
 		endpoint_clear(e);
-		return;
 	}
-	timer_stop(&e->timer);
-	e->up_since_ns = worker_now(e->part->worker);
-	log_info("upstream", "%.*s: server %s is back", STR_ARG(e->key.upstream), e->address);
-	endpoint_set_state(e, ENDPOINT_UP);
+}
+
+void endpoint_dispel(struct endpoint *e)
+{
+	rest_break_row(e->record);
+	if (e->state != ENDPOINT_UP)
+		endpoint_recover(e);
+	rest_give_trial(e->record, e->part->worker);
+	e->doubted = e->state != ENDPOINT_UP || worker_now(e->part->worker) < e->doubt_until_ns;
 }
 
 /* The access log has the error's code; only this line has what the system or TLS said. At most one
@@ -316,6 +401,18 @@ static void endpoint_tell(struct endpoint *e)
 		err_info(e->last_err)->text, e->why);
 }
 
+/* It counts: one more in a row. */
+static void endpoint_count_failure(struct endpoint *e)
+{
+	uint64_t now = worker_now(e->part->worker);
+	unsigned n = rest_failed(e->record, now);
+	endpoint_doubt(e, now + 2 * REST_DOUBT_NS);
+	if (n < e->bounds.health.failures || !endpoint_may_rest(e, 1))
+		endpoint_tell(e);
+	else
+		endpoint_rest(e, "failed too often in a row");
+}
+
 void endpoint_failed(struct endpoint *e, bool trial, int err)
 {
 	e->n_failures++;
@@ -323,23 +420,20 @@ void endpoint_failed(struct endpoint *e, bool trial, int err)
 	if (err != ERR_CONNECT_FAILED && err != ERR_UPSTREAM_TLS && err != ERR_UPSTREAM_PROTOCOL)
 		e->why[0] = 0;
 	if (e->bounds.health.failures == 0 || !health_counts(&e->bounds.health, err)) {
-		if (trial)
-			endpoint_end_trial(e);
 		endpoint_tell(e);
 	} else if (e->state == ENDPOINT_UP || e->state == ENDPOINT_SUSPECT) {
-		if (++e->failures < e->bounds.health.failures || !endpoint_may_rest(e))
-			endpoint_tell(e);
-		else
-			endpoint_rest(e, "failed too often in a row");
+		endpoint_count_failure(e);
 	} else if (e->state == ENDPOINT_TRIAL && trial) {
 		endpoint_rest(e, "failed when tried again");
 	}
 	/* else: an older request to a server that is DOWN already; that changes nothing */
+	if (trial)
+		endpoint_end_trial(e);
 }
 
 void endpoint_eject(struct endpoint *e, const char *when)
 {
-	if (e->state == ENDPOINT_UP && endpoint_may_rest(e))
+	if (e->state == ENDPOINT_UP && endpoint_may_rest(e, 1))
 		endpoint_rest(e, when);
 }
 
@@ -392,7 +486,13 @@ static void endpoint_take_verdict(struct endpoint *e)
 	e->verdict = verdict;
 	if (!rose)
 		return;
-	e->failures = 0;
+	rest_break_row(e->record);
+	record_end_silence(e->record);
+	if (e->rest_until_ns) {
+		(void)rest_end(e->record, e->rest_until_ns);
+		endpoint_look_at_rest(e);
+		return;
+	}
 	e->suspect_ns = 0;
 	e->up_since_ns = worker_now(e->part->worker);
 	timer_stop(&e->timer);
@@ -411,7 +511,9 @@ void endpoint_look(struct endpoint *e)
 {
 	e->order = atomic_load(&e->record->order);
 	e->weight = atomic_load(&e->record->weight);
+	endpoint_doubt(e, rest_doubted_until(e->record, worker_now(e->part->worker)));
 	endpoint_take_verdict(e);
+	endpoint_look_at_rest(e);
 	endpoint_look_at_silence(e);
 	if (endpoint_judge(e))
 		endpoint_changed(e);

@@ -6,7 +6,8 @@
  * Health is judged by what happens to requests. After a number of failures in a row the server
  * rests: no request is sent to it. When the rest is over, one request is sent as a trial. If the
  * server answers, it is up again; else it rests twice as long, up to a bound. Rests vary at random
- * by up to an eighth either way, so that workers do not send their trials at the same time.
+ * by up to an eighth either way, so that gateways do not send their trials at the same time. The
+ * workers of a process count failures, rest and try together (upstream/rest).
  *
  *             failures in a row               rest is over
  *      UP ------------------------> DOWN ----------------------> TRIAL
@@ -18,8 +19,8 @@
  * A server that is silent (upstream/stall) is suspect: it has not failed, but others that are ready
  * get the requests. Whatever is heard of it makes it UP again.
  *
- * Beside that judgement, which is the worker's own, stands what the process knows: upstream/record.
- * What choices need of it is copied here when it changes.
+ * What the process knows stands in upstream/record. What choices need of it is copied here when it
+ * changes.
  */
 #ifndef UPSTREAM_ENDPOINT_H
 #define UPSTREAM_ENDPOINT_H
@@ -110,7 +111,9 @@ struct endpoint {
 
 	struct endpoint_bounds bounds; /* of the configuration that came last */
 	uint8_t state;                 /* enum endpoint_state */
-	bool trial_out;                /* TRIAL: the request of the trial is under way */
+	bool trial_out;                /* TRIAL: it is under way, on this worker or another */
+	/* A success may change something: it is not UP, or failures in a row are counted. */
+	bool doubted;
 	/* By all that is known it may get requests: its state, the record. Set by
 	 * endpoint_judge() alone. */
 	bool takes;
@@ -118,12 +121,11 @@ struct endpoint {
 	uint8_t order;   /* enum record_order */
 	uint8_t verdict; /* enum record_verdict */
 	int32_t weight;
-	uint32_t failures;       /* in a row */
+	uint64_t doubt_until_ns; /* failures in a row may be counted until then */
 	int last_err;            /* of the last failure */
 	char why[ENDPOINT_WHY];  /* what the system or TLS said; may be empty */
 	uint64_t told_ns;        /* when a failure was last logged, 0: never */
-	uint32_t rests;          /* in a row */
-	uint64_t rest_ns;        /* length of the last rest */
+	uint64_t rest_until_ns;  /* of the record, as it was when this worker looked last */
 	uint64_t up_since_ns;    /* when it last became UP again */
 	uint64_t known_since_ns; /* when it was made */
 	struct peak peak;        /* where a balance goes by latency */
@@ -134,6 +136,10 @@ struct endpoint {
 	uint64_t heard_ns;      /* when something last came from it, as far as that is known */
 	uint64_t stall_told_ns; /* when its silence was last logged; 0: never */
 	uint64_t suspect_ns;    /* SUSPECT, and TRIAL after it: silent since; else 0 */
+	/* Requests that were given up waited for it, the first since then, the last until then; of
+	 * no account once something was heard. */
+	uint64_t unheard_ns, unheard_until_ns;
+	uint32_t n_unheard;
 	/* owned by upstream/check; NULL: another worker checks it, or nobody */
 	struct check *check;
 	/* upstream/outlier: n_requests and n_failures at the last judgement */
@@ -209,15 +215,15 @@ static inline bool endpoint_is_wanted(const struct endpoint *e)
 /* Load, state or bounds changed: call all watches. */
 void endpoint_changed(struct endpoint *e);
 
-/* A request is about to be sent to it. Returns whether the request is the trial; its end is then
- * told by one of the three functions below. */
-bool endpoint_begin_trial(struct endpoint *e);
-void endpoint_recover(struct endpoint *e); /* it succeeded while it was not UP */
+/* A request is about to be sent to it, which is in TRIAL, in *trial: whether it is the trial; its
+ * end is then told by one of the three functions below. False: another worker's trial was faster,
+ * and the server is not ready any more: choose again. */
+must_use bool endpoint_begin_trial(struct endpoint *e, bool *trial);
+void endpoint_dispel(struct endpoint *e); /* it succeeded while it was in doubt */
 static inline void endpoint_succeeded(struct endpoint *e)
 {
-	e->failures = 0;
-	if (unlikely(e->state != ENDPOINT_UP))
-		endpoint_recover(e);
+	if (unlikely(e->doubted))
+		endpoint_dispel(e);
 }
 void endpoint_failed(struct endpoint *e, bool trial, int err);
 void endpoint_end_trial(struct endpoint *e); /* the trial said nothing about the server */

@@ -13,7 +13,10 @@ enum { PEAK_HALF_SHIFT = 32, PEAK_MAX_US = 1 << 25 };
 
 struct peak {
 	uint64_t at_ns; /* when it was measured last; 0: never */
-	uint32_t us;    /* the estimate of then */
+	/* when the first request was sent that waits since something was heard, or since there was
+	 * none */
+	uint64_t asked_ns;
+	uint32_t us; /* the estimate of then */
 };
 
 /* What is left of a value after so long a time. */

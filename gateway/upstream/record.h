@@ -4,9 +4,10 @@
  * what an operator has set, which is kept when the server goes and comes back.
  *
  * A record is written by whoever learns something: the worker that checks the server, the main
- * thread for an operator, a worker that finds the server silent. Its members are atomics, read one
- * by one. After a change record_tell() has every worker look at it again: a worker keeps what its
- * choices need in the endpoint, so that a request reads no memory that another thread writes.
+ * thread for an operator, a worker that finds the server silent or whose request fails. Its members
+ * are atomics, read one by one. After a change record_tell() has every worker look at it again: a
+ * worker keeps what its choices need in the endpoint, so that a request reads no memory that
+ * another thread writes.
  */
 #ifndef UPSTREAM_RECORD_H
 #define UPSTREAM_RECORD_H
@@ -73,6 +74,15 @@ struct record {
 	/* A worker found the server silent since then (monotonic); 0: it is not. */
 	_Atomic uint64_t silent_ns;
 	_Atomic bool silence_is_told; /* in the log */
+
+	/* What requests say: upstream/rest. Times are monotonic. */
+	_Atomic uint32_t failures;      /* in a row, whichever workers saw them */
+	_Atomic uint32_t rests;         /* in a row; of the last one with the next two: */
+	_Atomic uint64_t rest_ns;       /* its length */
+	_Atomic uint64_t rest_of;       /* endpoint_key.tls_identity of who failed */
+	_Atomic uint64_t rest_until_ns; /* its end, and then the trial; 0: it is over */
+	_Atomic uint64_t doubted_ns;    /* when workers were last told of failures; 0: never */
+	_Atomic uint32_t trial_by;      /* a worker's id + 1: a trial is under way; 0: none */
 };
 
 /* What a record says at one moment, for the admin. */

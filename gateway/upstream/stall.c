@@ -7,6 +7,7 @@
 
 enum {
 	STALL_TIMES = 8,      /* how much longer than usual is too long */
+	STALL_TRIES = 3,      /* requests that were given up say something */
 	STALL_MIN_MS = 20,    /* between two looks */
 	SUSPECT_LOOK_MS = 50, /* the same while it is suspect */
 };
@@ -18,21 +19,29 @@ struct stall_view {
 	bool heard;        /* bytes came since the last look */
 };
 
+/* Since when its oldest request, or who asks for the connection, waits for the server; 0: none
+ * does. */
+static uint64_t link_waits_since(const struct link *l)
+{
+	if (l->state == LINK_OPENING)
+		return l->n_asks ? l->since_ns : 0;
+	if (l->h1)
+		return l->state == LINK_BUSY ? http1_conn_waits_since(l->h1) : 0;
+	return l->h2 ? http2_conn_waits_since(l->h2) : 0;
+}
+
+static uint64_t link_received(const struct link *l)
+{
+	return l->h1    ? http1_conn_received(l->h1)
+		: l->h2 ? http2_conn_received(l->h2)
+			: l->received;
+}
+
 static void stall_see_link(struct stall_view *v, struct link *l)
 {
-	uint64_t since = 0, received = l->received;
-	if (l->state == LINK_OPENING && l->n_asks)
-		since = l->since_ns;
-	if (l->h1) {
-		if (l->state == LINK_BUSY)
-			since = http1_conn_waits_since(l->h1);
-		received = http1_conn_received(l->h1);
-	} else if (l->h2) {
-		if (l->state != LINK_OPENING)
-			since = http2_conn_waits_since(l->h2);
-		received = http2_conn_received(l->h2);
-	}
-	v->heard |= received != l->received;
+	uint64_t since = link_waits_since(l), received = link_received(l);
+	/* what came over HTTP/1.1 came before the request that waits for its first byte */
+	v->heard |= received != l->received && !(l->h1 && since);
 	l->received = received;
 	if (since && (!v->waits_ns || since < v->waits_ns))
 		v->waits_ns = since;
@@ -55,10 +64,32 @@ static uint64_t stall_bound(const struct endpoint *e)
 	return usual > least ? usual : least;
 }
 
-/* Since when a request has waited, and nothing was heard. */
-static uint64_t stall_since(const struct endpoint *e, const struct stall_view *v)
+/* A time in which requests waited, and nothing was heard. */
+struct silence {
+	uint64_t since_ns, until_ns;
+};
+
+/* Whether a request that waits since then goes on with the waiting of those that were given up. */
+static bool silence_goes_on(const struct endpoint *e, uint64_t since_ns)
 {
-	return v->waits_ns > e->heard_ns ? v->waits_ns : e->heard_ns;
+	return e->unheard_ns > e->heard_ns && since_ns <= e->unheard_until_ns + stall_bound(e);
+}
+
+static struct silence silence_of(const struct endpoint *e, const struct stall_view *v, uint64_t now)
+{
+	struct silence s = { v->waits_ns ? v->waits_ns : now,
+		v->waits_ns ? now : e->unheard_until_ns };
+	if (e->n_unheard >= STALL_TRIES && e->unheard_ns < s.since_ns &&
+		silence_goes_on(e, s.since_ns))
+		s.since_ns = e->unheard_ns;
+	if (s.since_ns < e->heard_ns)
+		s.since_ns = e->heard_ns;
+	return s;
+}
+
+static bool silence_is_long(const struct endpoint *e, const struct silence *s)
+{
+	return s->until_ns > s->since_ns && s->until_ns - s->since_ns >= stall_bound(e);
 }
 
 static void stall_tell(struct endpoint *e, uint64_t now)
@@ -88,14 +119,12 @@ static void stall_judge(struct endpoint *e, const struct stall_view *v, uint64_t
 		}
 		return;
 	}
-	if (e->state != ENDPOINT_UP || !v->waits_ns)
+	const struct silence s = silence_of(e, v, now);
+	if (e->state != ENDPOINT_UP || !silence_is_long(e, &s))
 		return;
-	uint64_t since = stall_since(e, v);
-	if (since > now || now - since < stall_bound(e))
-		return;
-	if (record_begin_silence(e->record, since))
+	if (record_begin_silence(e->record, s.since_ns))
 		stat_inc(STAT_UPSTREAM_STALLS);
-	endpoint_suspect(e, since);
+	endpoint_suspect(e, s.since_ns);
 }
 
 /* Look again when it may have been silent for too long. */
@@ -117,7 +146,23 @@ static void stall_on_due(struct timer *t)
 	uint64_t now = worker_now(e->part->worker);
 	stall_judge(e, &v, now);
 	if (endpoint_load(e))
-		stall_arm(e, v.waits_ns ? stall_since(e, &v) : now);
+		stall_arm(e, silence_of(e, &v, now).since_ns);
+}
+
+void stall_given_up(struct link *l)
+{
+	struct endpoint *e = l->endpoint;
+	uint64_t since = link_waits_since(l), now = worker_now(e->part->worker);
+	if (!since || !e->bounds.health.stall)
+		return;
+	if (!silence_goes_on(e, since)) {
+		e->unheard_ns = since;
+		e->n_unheard = 0;
+	}
+	e->n_unheard++;
+	e->unheard_until_ns = now;
+	const struct stall_view v = stall_see(e);
+	stall_judge(e, &v, now);
 }
 
 void stall_begin(struct endpoint *e)

@@ -126,17 +126,22 @@ void kit_settle(void)
 	}
 }
 
+static struct timer *timer_sooner(struct timer *first, const struct list *of)
+{
+	list_each (e, of) {
+		struct timer *t = container_of(e, struct timer, link);
+		if (t->due_ns != TIMER_NEVER && (!first || t->due_ns < first->due_ns))
+			first = t;
+	}
+	return first;
+}
+
 /* The timer that is due first, of those that are armed. */
 static struct timer *timer_first(void)
 {
-	struct timer *first = NULL;
-	for (unsigned i = 0; i < TIMER_SLOTS; i++) {
-		list_each (e, &kit_worker.wheel.slots[i]) {
-			struct timer *t = container_of(e, struct timer, link);
-			if (t->due_ns != TIMER_NEVER && (!first || t->due_ns < first->due_ns))
-				first = t;
-		}
-	}
+	struct timer *first = timer_sooner(NULL, &kit_worker.wheel.soon);
+	for (unsigned i = 0; i < TIMER_SLOTS; i++)
+		first = timer_sooner(first, &kit_worker.wheel.slots[i]);
 	return first;
 }
 

@@ -278,7 +278,7 @@ bool fakewire_has_no_timer(void)
 		if (!list_is_empty(&fakewire_worker.wheel.slots[i]))
 			return false;
 	}
-	return true;
+	return list_is_empty(&fakewire_worker.wheel.soon);
 }
 
 void fakewire_pass(uint64_t ns)

@@ -39,7 +39,8 @@ class Kind:
     template: str
     command: tuple      # with @holes@
     version: tuple
-    retries: object     # function of a Gateway: tries beyond the first of each request, as it counts them itself
+    # function of a Gateway, and of how many requests reached servers again: tries beyond the first of each request, as it counts them itself
+    retries: object
     reload: object      # function of a Gateway: have it read its file again
     upgrade: object     # function of a Gateway: have the program as it is now take over; None: it cannot
     kind: str = ""      # what it is another build of
@@ -62,17 +63,18 @@ def _over(path, line):
         return b"".join(iter(lambda: s.recv(65536), b"")).decode(errors="replace")
 
 
-def _sluice_retries(gateway):
+def _sluice_retries(gateway, _):
     said = gateway.ask_admin("/metrics")
-    return sum(float(n) for n in re.findall(r"^sluice_upstream_(?:retries|hedges)_total(?:{.*})? (\S+)", said, re.M))
+    return sum(float(n) for labels, n in re.findall(r"^sluice_upstream_(?:retries|hedges)_total({.*})? (\S+)", said, re.M) if "refused" not in labels)
 
 
-def _haproxy_retries(gateway):
+def _haproxy_retries(gateway, again):
     rows = csv.DictReader(io.StringIO(_over(gateway.folder / "admin.sock", "show stat\n").lstrip("# ")))
-    return sum(int(r["wretr"] or 0) + int(r["wredis"] or 0) for r in rows if r["svname"] == "BACKEND")
+    # what is repeated after a server had it counts twice, what found no connection once
+    return max(0, sum(int(r["wretr"] or 0) + int(r["wredis"] or 0) for r in rows if r["svname"] == "BACKEND") - again)
 
 
-def _nginx_retries(gateway):
+def _nginx_retries(gateway, _):
     with open(gateway.folder / "access.log", encoding="ascii") as lines:
         return sum(line.count(",") for line in lines)
 
@@ -210,9 +212,9 @@ class Gateway:
         if not self.process.running():
             raise RuntimeError(f"{self.kind.name} did not start: {self.process.log_tail()}")
 
-    def retries(self):
+    def retries(self, again):
         try:
-            return self.kind.retries(self)
+            return self.kind.retries(self, again)
         except (OSError, ValueError, KeyError):
             return None
 

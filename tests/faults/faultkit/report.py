@@ -1,4 +1,7 @@
 """What came out: a table for people, one for the manual, JSON, and what Sluice did not keep."""
+import math
+
+from . import judge
 from .gateways import SLUICE
 
 HEAD = ("fault", "gateway", "errors", "p99 before", "p99", "longest", "noticed", "errors after", "noticed after", "retries")
@@ -46,7 +49,8 @@ def _table(result, chosen, cell):
 
 def _of_fault(found):
     fault, after = found["fault"], found["after"]
-    return f"{fault['errors'] + after['errors']}; {fault['p99']:.0f} ms; {fault['unrest'] + after['unrest']:.2f} s"
+    retries = "?" if found["retries"] is None else f"{found['retries']:.1f} %"
+    return f"{fault['errors'] + after['errors']}; {fault['p99']:.0f} ms; {fault['unrest'] + after['unrest']:.2f} s; {retries}"
 
 
 def _of_deploy(found):
@@ -97,9 +101,34 @@ def is_unfit(found):
     return found["normal"]["errors"] == found["normal"]["requests"]
 
 
-def better(record):
-    """Names of the peers that did better than Sluice in a row: fewer errors, or as many and noticed for a shorter time."""
-    def worth(found):
-        return (found["fault"]["errors"] + found["after"]["errors"], round(found["fault"]["unrest"] + found["after"]["unrest"], 2))
+def _worth(found):
+    """Errors, and for how long clients noticed something."""
+    return found["fault"]["errors"] + found["after"]["errors"], round(found["fault"]["unrest"] + found["after"]["unrest"], 2)
+
+
+def _fewer(ours, theirs):
+    """Whether their errors are fewer than ours: -1, 0, 1. Counts as far apart as two standard deviations of chance are the same."""
+    if abs(ours - theirs) <= 2 * math.sqrt(ours + theirs):
+        return 0
+    return 1 if theirs < ours else -1
+
+
+def _is_better(ours, theirs):
+    (errors, noticed), (their_errors, their_noticed) = _worth(ours), _worth(theirs)
+    fewer = _fewer(errors, their_errors)
+    return fewer > 0 or (fewer == 0 and noticed - their_noticed > judge.WINDOW)
+
+
+def better(row, record):
+    """Names of the peers that did better than Sluice in a row, by more than the measurement can tell: fewer errors; or as many, and noticed for a
+    shorter time. Who sent more requests again than the row permits has passed the trouble on to the servers, and did no better."""
     ours = record["gateways"].get(SLUICE)
-    return [n for n, found in record["gateways"].items() if ours and worth(found) < worth(ours)]
+    return [n for n, found in record["gateways"].items()
+            if ours and n != SLUICE and not is_unfit(found) and (found["retries"] or 0) <= max(row.retries, 1.0) and _is_better(ours, found)]
+
+
+def behind(row, record):
+    """What broken() says, of a row in which a peer did better."""
+    for name in better(row, record):
+        (errors, noticed), (their_errors, their_noticed) = (_worth(record["gateways"][n]) for n in (SLUICE, name))
+        yield f"{name} did better: {their_errors} errors against {errors}, noticed for {their_noticed:.2f} s against {noticed:.2f} s", True

@@ -41,7 +41,7 @@ def _act(row, world, start):
 def _outcome(gateway, path, reached, row, start):
     requests = list(judge.read(path))
     found = judge.judge(requests, row.plan, start)
-    retries = gateway.retries()
+    retries = gateway.retries(max(0, reached - len(requests)))
     found["retries"] = round(100 * retries / len(requests), 1) if retries is not None and requests else None
     found["reached"], found["sent"] = reached, len(requests)
     if row.check and gateway.kind.name == gateways.SLUICE:

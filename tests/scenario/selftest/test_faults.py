@@ -127,12 +127,24 @@ def test_promises_about_retries():
     assert "reached servers 501 times" in list(report.broken(row, found))[0][0]
 
 
-def test_who_did_better():
-    def gateway(errors, unrest):
-        phase = {"errors": errors, "unrest": unrest, "requests": 10}
-        return {"normal": phase | {"errors": 0}, "fault": phase, "after": phase}
-    record = {"gateways": {"sluice": gateway(0, 0.5), "one": gateway(0, 0.25), "two": gateway(1, 0.0), "three": gateway(0, 0.5)}}
-    assert report.better(record) == ["one"]
+def outcome(errors, unrest, retries=1.0):
+    phase = {"errors": errors, "unrest": unrest, "requests": 100}
+    return {"normal": phase | {"errors": 0}, "fault": phase, "after": phase | {"errors": 0, "unrest": 0}, "retries": retries}
+
+
+@pytest.mark.parametrize("ours, theirs, is_better", [
+    ((0, 0.5), (0, 0.25), False),         # one window: chance
+    ((0, 0.75), (0, 0.25), True),
+    ((0, 0.75), (1, 0.25), True),         # one error is chance too
+    ((0, 0.75), (9, 0.0), False),
+    ((9, 0.5), (3, 0.5), False),
+    ((40, 0.5), (9, 3.0), True),
+    ((0, 3.0), (0, 0.0, 20.1), False),    # more retries than the row permits
+    ((0, 3.0), (0, 0.0, None), True)])
+def test_who_did_better(ours, theirs, is_better):
+    row, record = rows.Row("r", "", (), plan=PLAN), {"gateways": {"sluice": outcome(*ours), "peer": outcome(*theirs)}}
+    assert report.better(row, record) == (["peer"] if is_better else [])
+    assert [by_time for _, by_time in report.behind(row, record)] == ([True] if is_better else [])
 
 
 def test_a_bad_namespace_is_told():

@@ -90,7 +90,7 @@ static sluice_verdict go_on(sluice_exchange *x, const void *c)
 static sluice_verdict nap(sluice_exchange *x, const void *c)
 {
 	(void)c;
-	return sluice_sleep(x, 50, go_on);
+	return sluice_sleep(x, 100, go_on);
 }
 
 TEST(a_plugin_that_waits)

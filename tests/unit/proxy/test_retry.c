@@ -82,18 +82,23 @@ static void both_turn(void)
 		}                                                    \
 	} while (0)
 
-/* A gateway before both servers, with these blocks of its upstream. */
-static void begin(const char *blocks)
+/* A gateway before both servers, and more of them, with these blocks of its upstream. */
+static void begin_beside(const char *more, const char *blocks)
 {
 	static char text[2048];
 	other_open();
 	(void)snprintf(text, sizeof(text),
 		KIT_GATEWAY "upstreams:\n"
-			    "  up: { servers: ['127.0.0.1:@port@', '127.0.0.1:%u'], health: { "
+			    "  up: { servers: ['127.0.0.1:@port@', '127.0.0.1:%u'%s], health: { "
 			    "failures: 0 }, %s }\n"
 			    "routes: [{ name: all, match: { path: '/*' }, upstream: up }]\n",
-		other.port, blocks);
+		other.port, more, blocks);
 	kit_begin(text);
+}
+
+static void begin(const char *blocks)
+{
+	begin_beside("", blocks);
 }
 
 static void end(void)
@@ -274,13 +279,24 @@ TEST(a_late_post)
 	end();
 }
 
+/* Whoever is asked is busy. */
+static bool all_are_busy(void)
+{
+	if (up.got_len)
+		up_say(busy);
+	if (other.got_len)
+		other_say(busy);
+	up.got_len = other.got_len = 0;
+	return exchange_of_client(&guest->c)->call.state == UPSTREAM_CALL_PAUSED;
+}
+
+/* The second server is asked at once; the third would be after the pause. */
 TEST(a_client_that_leaves_in_the_pause)
 {
-	begin("retry: { on: [503], backoff: 1m, within: 10m }");
+	begin_beside(", '127.0.0.1:1'", "retry: { on: [connect, 503], backoff: 1m, within: 10m }");
 	visit("GET /x\n", BODY_NONE, 0);
-	first_say(asked_first(), busy);
-	struct exchange *x = exchange_of_client(&guest->c);
-	wait_until(x->call.state == UPSTREAM_CALL_PAUSED);
+	wait_until(all_are_busy());
+	assert_int_equal(exchange_of_client(&guest->c)->call.tries, 2);
 	visitor_gone(ERR_CLIENT_GONE, false);
 	wait_until(guest->finished);
 	assert_int_equal(done.err, ERR_CLIENT_GONE);

@@ -12,6 +12,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "net/resolve.h"
+#include "upstream/endpoint.h"
 
 /* ---- servers ------------------------------------------------------------------------------- */
 
@@ -435,4 +436,10 @@ struct endpoint_view kit_view(const char *address)
 	struct view_search s = { .address = address };
 	upstream_each_endpoint(&kit_worker, view_one, &s);
 	return s.found;
+}
+
+bool kit_tries(struct endpoint *e)
+{
+	bool trial;
+	return endpoint_begin_trial(e, &trial) && trial;
 }

@@ -87,5 +87,8 @@ struct test_conf {
 void conf_make(struct test_conf *c, const char *name, const char *const *addresses);
 
 struct endpoint_view kit_view(const char *address);
+struct endpoint;
+/* Begin a request to it. Whether that is its trial. */
+bool kit_tries(struct endpoint *e);
 
 #endif

@@ -157,7 +157,7 @@ TEST(trial_is_one)
 	kit_pass(300);
 	assert_int_equal(endpoints[0]->state, ENDPOINT_TRIAL);
 	assert_int_equal(choose(), 0); /* due long since: tried at once */
-	assert_true(endpoint_begin_trial(endpoints[0]));
+	assert_true(kit_tries(endpoints[0]));
 	for (int i = 0; i < 10; i++)
 		assert_int_equal(choose(), 1);
 	endpoint_end_trial(endpoints[0]);

@@ -309,4 +309,31 @@ TEST(who_fails_fast_draws_no_requests)
 	end();
 }
 
+/* A server that was fast lets a request wait: others are asked before it has answered or failed. */
+TEST(who_lets_requests_wait_gets_no_more)
+{
+	static struct model m;
+	start(BALANCE_LEAST_LATENCY, FEW);
+	m = (struct model){ .b = &benches[0] };
+	(void)model_slow_share(&m, 1000, 20, 10);
+	struct endpoint *e = benches[0].endpoints[5];
+	bench_load(&benches[0], 5, 2);
+	e->heard_ns = worker_now(&kit_worker);
+	bench_pass(NS_PER_MS);
+	balance_asked(e);
+	bench_pass(200 * NS_PER_MS);
+	balance_asked(e); /* those that come later do not make it younger */
+	memset(m.counts, 0, sizeof(m.counts));
+	for (int i = 0; i < 1000; i++)
+		m.counts[bench_choose(&benches[0])]++;
+	assert_in_range(m.counts[5], 0, 2);
+	/* once it is heard, only its load counts */
+	e->heard_ns = worker_now(&kit_worker);
+	bench_load(&benches[0], 5, -(int)endpoint_load(e));
+	for (int i = 0; i < 1000; i++)
+		m.counts[bench_choose(&benches[0])]++;
+	assert_in_range(m.counts[5], 5, 60); /* 20: it is the better one whenever it is drawn */
+	end();
+}
+
 TEST_GROUP(kit_setup, kit_teardown);

@@ -52,6 +52,25 @@ TEST(the_window_slides)
 	assert_int_equal(take_all(&b, 5000, now, 1000), BUDGET_FLOOR);
 }
 
+/* What need not be, such as a second server, leaves half to what failed. */
+TEST(a_spare_half)
+{
+	struct budget b = { 0 };
+	unsigned spare = 0, n;
+	ask(&b, 1000, 7 * SECOND);
+	for (n = 0; n < 1000; n++)
+		spare += budget_take_spare(&b, 2000, 7 * SECOND);
+	assert_int_equal(spare, 100);
+	assert_int_equal(take_all(&b, 2000, 7 * SECOND, 1000), 100);
+	/* of the few that always may, too */
+	b = (struct budget){ 0 };
+	for (n = spare = 0; n < 1000; n++)
+		spare += budget_take_spare(&b, 100, 7 * SECOND);
+	assert_int_equal(spare, BUDGET_FLOOR / 2);
+	assert_int_equal(take_all(&b, 100, 7 * SECOND, 1000), BUDGET_FLOOR / 2);
+	assert_true(budget_take_spare(&b, BUDGET_ALL, 7 * SECOND)); /* no limit */
+}
+
 TEST(no_limit)
 {
 	struct budget b = { 0 };

@@ -45,7 +45,8 @@ static void let_fail(unsigned times)
 static void assert_rest(uint64_t ms)
 {
 	assert_int_equal(e->state, ENDPOINT_DOWN);
-	assert_in_range(e->rest_ns, (ms - ms / 8 - 1) * NS_PER_MS, (ms + ms / 8 + 1) * NS_PER_MS);
+	assert_in_range(e->record->rest_ns, (ms - ms / 8 - 1) * NS_PER_MS,
+		(ms + ms / 8 + 1) * NS_PER_MS);
 }
 
 static void end_rest(void)
@@ -82,7 +83,7 @@ TEST_WITH(in_a_row, make, unmake)
 	let_fail(3);
 	assert_rest(100);
 	let_fail(10); /* the rest of what was under way: no longer rest for it */
-	assert_int_equal(e->rests, 1);
+	assert_int_equal(e->record->rests, 1);
 	assert_false(endpoint_is_ready(e));
 	assert_int_equal(e->last_err, ERR_UPSTREAM_RESET);
 }
@@ -94,8 +95,8 @@ TEST_WITH(longer_each_time, make, unmake)
 	for (int i = 0; i < 6; i++) {
 		assert_rest(ms[i]);
 		end_rest();
-		assert_true(endpoint_begin_trial(e));
-		assert_false(endpoint_begin_trial(e)); /* one */
+		assert_true(kit_tries(e));
+		assert_false(kit_tries(e)); /* one */
 		assert_false(endpoint_is_ready(e));
 		/* an old request's end says nothing */
 		endpoint_failed(e, false, ERR_UPSTREAM_RESET);
@@ -103,7 +104,7 @@ TEST_WITH(longer_each_time, make, unmake)
 		endpoint_failed(e, true, ERR_UPSTREAM_TIMEOUT);
 	}
 	end_rest();
-	assert_true(endpoint_begin_trial(e));
+	assert_true(kit_tries(e));
 	endpoint_succeeded(e);
 	assert_int_equal(e->state, ENDPOINT_UP);
 }
@@ -112,13 +113,13 @@ TEST_WITH(relapse, make, unmake)
 {
 	let_fail(3);
 	end_rest();
-	assert_true(endpoint_begin_trial(e));
+	assert_true(kit_tries(e));
 	endpoint_succeeded(e);
 	let_fail(3); /* at once: it was not well */
 	assert_rest(200);
 	end_rest();
 	endpoint_succeeded(e);
-	e->up_since_ns -= e->rest_ns + NS_PER_MS; /* well for a while */
+	e->up_since_ns -= e->record->rest_ns + NS_PER_MS; /* well for a while */
 	let_fail(3);
 	assert_rest(100);
 }
@@ -127,11 +128,11 @@ TEST_WITH(trial_without_verdict, make, unmake)
 {
 	let_fail(3);
 	end_rest();
-	assert_true(endpoint_begin_trial(e));
+	assert_true(kit_tries(e));
 	endpoint_end_trial(e);
 	assert_int_equal(e->state, ENDPOINT_TRIAL);
 	assert_true(endpoint_is_ready(e));
-	assert_true(endpoint_begin_trial(e));
+	assert_true(kit_tries(e));
 }
 
 TEST_WITH(success_while_resting, make, unmake)
@@ -139,7 +140,7 @@ TEST_WITH(success_while_resting, make, unmake)
 	let_fail(3);
 	endpoint_succeeded(e); /* one asked because all rest, or an older request */
 	assert_int_equal(e->state, ENDPOINT_UP);
-	assert_int_equal(e->failures, 0);
+	assert_int_equal(e->record->failures, 0);
 	kit_pass(200); /* its rest is over as well */
 	assert_int_equal(e->state, ENDPOINT_UP);
 }
@@ -158,7 +159,7 @@ TEST_WITH(bound_below_first, make, unmake)
 	let_fail(3);
 	assert_rest(1000);
 	end_rest();
-	assert_true(endpoint_begin_trial(e));
+	assert_true(kit_tries(e));
 	endpoint_failed(e, true, ERR_CONNECT_FAILED);
 	assert_rest(1000);
 }
@@ -185,7 +186,7 @@ TEST_WITH(some_stay, make, unmake)
 		endpoint_failed(f, false, ERR_UPSTREAM_RESET);
 	assert_int_equal(f->state, ENDPOINT_UP); /* at least one stays */
 	end_rest();
-	assert_true(endpoint_begin_trial(e));
+	assert_true(kit_tries(e));
 	endpoint_failed(e, true, ERR_UPSTREAM_RESET); /* one that is out may stay out */
 	assert_rest(200);
 	list_del(&w.at);

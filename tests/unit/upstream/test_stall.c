@@ -221,11 +221,87 @@ TEST_WITH(one_request_tries_it, set_up, tear_down)
 	timer_stop(&e->timer);
 	e->timer.on_due(&e->timer);
 	assert_int_equal(e->state, ENDPOINT_TRIAL);
-	assert_true(endpoint_begin_trial(e));
+	assert_true(kit_tries(e));
 	assert_false(endpoint_is_ready(e));
 	endpoint_failed(e, true, ERR_UPSTREAM_TIMEOUT);
 	assert_int_equal(e->state, ENDPOINT_DOWN);
 	assert_int_equal(e->suspect_ns, 0);
+	leave(&p);
+}
+
+/* A request to that server is given up after 30 ms; then so many ms pass. */
+static void give_up(struct endpoint *e, uint64_t pass_ms)
+{
+	struct probe p;
+	probe_init(&p);
+	p.call.only = e->id;
+	probe_open(&p, u);
+	if (!p.ready)
+		assert_true(kit_run(&p.ready, 1000));
+	kit_worker.now_ns = clock_ns() + 30 * NS_PER_MS;
+	kit_worker.clock_is_fresh = true;
+	probe_finish(&p, ERR_OVERTAKEN);
+	kit_worker.clock_is_fresh = false;
+	probe_fini(&p);
+	e->unheard_ns -= pass_ms * NS_PER_MS;
+	e->unheard_until_ns -= pass_ms * NS_PER_MS;
+}
+
+static struct endpoint *silent_server(struct probe *p)
+{
+	atomic_store(&a.mode, SERVE_SILENT);
+	atomic_store(&b.mode, SERVE_SILENT);
+	hang(p);
+	return p->call.endpoint;
+}
+
+/* Each request is taken elsewhere after 30 ms, as by a hedge; the server is silent all the same. */
+TEST_WITH(who_is_given_up_has_waited, set_up, tear_down)
+{
+	struct probe p;
+	struct endpoint *e = silent_server(&p);
+	leave(&p);
+	for (unsigned i = 0; i < 5; i++) {
+		assert_int_equal(e->state, ENDPOINT_UP);
+		give_up(e, 50);
+	}
+	assert_int_equal(e->state, ENDPOINT_SUSPECT); /* 230 ms after the first */
+	assert_int_equal(e->n_failures, 0);
+}
+
+/* Two that were given up say too little; nor do three with an answer or a long time between. */
+TEST_WITH(who_was_given_up_long_ago_says_nothing, set_up, tear_down)
+{
+	struct probe p;
+	struct endpoint *e = silent_server(&p);
+	leave(&p);
+	e->unheard_ns = 0;
+	give_up(e, 190);
+	give_up(e, 300);
+	assert_int_equal(e->n_unheard, 2);
+	give_up(e, 100);
+	assert_int_equal(e->n_unheard, 1);
+	give_up(e, 90);
+	give_up(e, 0);
+	e->heard_ns = worker_now(&kit_worker); /* just before it would be too long */
+	give_up(e, 0);
+	assert_int_equal(e->n_unheard, 1);
+	assert_int_equal(e->state, ENDPOINT_UP);
+}
+
+/* What came over the connection before the request was sent is no sign of life after it. */
+TEST_WITH(an_earlier_answer_is_none, set_up, tear_down)
+{
+	struct probe first, p;
+	assert_int_equal(kit_get(u, &first), 0);
+	assert_int_equal(kit_get(u, &first), 0);
+	atomic_store(&a.mode, SERVE_SILENT);
+	atomic_store(&b.mode, SERVE_SILENT);
+	hang(&p);
+	assert_true(p.call.reused);
+	struct endpoint *e = p.call.endpoint;
+	look_after(e, 250); /* the first look that sees the bytes of the earlier answer */
+	assert_int_equal(e->state, ENDPOINT_SUSPECT);
 	leave(&p);
 }
 

@@ -188,6 +188,32 @@ TEST(a_stale_connection_is_counted_but_not_against_retries)
 	server_down(&a);
 }
 
+/* A server that takes requests and ends looks as one that closed a connection between two. What may
+ * not be repeated is lost by it, so that it counts. */
+TEST(a_request_that_a_stale_connection_loses_is_a_failure)
+{
+	static const struct request_head post = { .method = METHOD_POST },
+					 get = { .method = METHOD_GET };
+	struct probe p;
+	server_up(&a, "a", 0);
+	struct upstream *u = attach((const char *[]){ a.address, NULL });
+	for (unsigned i = 0; i < 2; i++) {
+		atomic_store(&a.mode, SERVE_OK);
+		assert_int_equal(kit_get(u, &p), 0);
+		probe_init(&p);
+		p.call.request = i ? &post : &get;
+		atomic_store(&a.mode, SERVE_ABORT);
+		probe_open(&p, u);
+		assert_true(kit_run(&p.done, 1000));
+		assert_true(p.call.reused);
+		assert_int_equal(p.call.verdict, i ? VERDICT_FAILED : VERDICT_NOT_PROCESSED);
+		assert_int_equal(kit_view(a.address).failures, i);
+		probe_fini(&p);
+	}
+	upstream_detach(&u);
+	server_down(&a);
+}
+
 TEST(next_server_when_one_is_dead)
 {
 	struct probe p;
