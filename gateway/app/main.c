@@ -103,7 +103,24 @@ static const struct {
 		"\nUPSTREAM and ADDRESS are as `list` shows them. Requests under way finish. "
 		"It holds\nuntil it is set anew, over reloads too, and is forgotten when the "
 		"gateway ends.\n" },
-	{ "token", command_token, "mint|inspect|jwks ...", "tokens for demos and tests", NULL },
+	{ "token", command_token, "mint|inspect|verify|jwks ...",
+		"make tokens, look at them, and see how a route judges them",
+		"  mint --key FILE [--sub S] [--iss I] [--aud A] [--scope 'S ...'] [--expires "
+		"SECONDS]\n"
+		"       [--claim NAME=VALUE]... [--kid K]\n"
+		"                    sign a token for demos and tests\n"
+		"  inspect [--json] [TOKEN|-]\n"
+		"                    what it says; nothing is verified\n"
+		"  verify -c FILE [--jwks FILE] [--json] [--plugin-dir DIR]... ROUTE [TOKEN|-]\n"
+		"                    how the plugins of the route judge it, rule by rule. They "
+		"fetch their keys as in a\n"
+		"                    gateway, or take those of --jwks. Nothing listens.\n"
+		"  jwks --key FILE [--kid K]\n"
+		"                    the key set that verifies what FILE signs\n"
+		"\nTokens are read from standard input; one among the arguments is seen by all who "
+		"may list processes.\n"
+		"\nExit status: 0 admitted, or it can be read; 1 refused, or it is no JWT; 2 wrong "
+		"usage, or mistakes in the\nconfiguration; 3 it cannot be judged.\n" },
 	{ "version", command_version, "", "which version this is (also -V, --version)", NULL },
 	{ "reference", command_reference, "--man|--markdown [--plugin-dir DIR]...", NULL,
 		DIR_ABOUT },

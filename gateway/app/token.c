@@ -1,7 +1,10 @@
 /*
- * sluice token: makes tokens for demos and tests (libjwt signs), shows the content of a token, and
- * makes the key set that verifies it. Nothing here runs in a gateway.
+ * sluice token: makes tokens for demos and tests (libjwt signs), and the key set that verifies
+ * them. What looks at tokens is in token_inspect.c and token_verify.c. Nothing here runs in a
+ * gateway.
  */
+#include "app/token.h"
+
 #include <getopt.h>
 #include <jansson.h>
 #include <jwt.h>
@@ -17,7 +20,7 @@
 #include "base/load.h"
 #include "base/mem.h"
 
-enum { TOKEN_KEY_MAX = 65536, TOKEN_PART_MAX = 65536, TOKEN_CLAIMS = 32 };
+enum { TOKEN_KEY_MAX = 65536, TOKEN_CLAIMS = 32 };
 
 struct token_options {
 	const char *key, *kid, *iss, *aud, *sub, *scope, *alg;
@@ -32,8 +35,10 @@ static int token_usage(void)
 		"usage: sluice token mint --key FILE [--sub S] [--iss I] [--aud A] [--scope 'S "
 		"...'] [--expires SECONDS]\n"
 		"                         [--claim NAME=VALUE]... [--kid K]\n"
-		"       sluice token inspect TOKEN       what it says; nothing is verified (- "
-		"reads it from standard input)\n"
+		"       sluice token inspect [--json] [TOKEN|-]   what it says; nothing is "
+		"verified\n"
+		"       sluice token verify -c FILE [--jwks FILE] [--json] ROUTE [TOKEN|-]   how a "
+		"route judges it, and why\n"
 		"       sluice token jwks --key FILE [--kid K]   the key set that verifies what "
 		"FILE signs\n");
 	return 2;
@@ -296,62 +301,6 @@ static int token_mint(int argc, char **argv)
 	return code;
 }
 
-/* A part of a token as JSON; NULL when it is not JSON. */
-static json_t *token_decode(sluice_str part)
-{
-	char std[TOKEN_PART_MAX + 4];
-	unsigned char bytes[TOKEN_PART_MAX];
-	size_t n = 0;
-	if (part.len == 0 || part.len > TOKEN_PART_MAX)
-		return NULL;
-	for (; n < part.len; n++)
-		std[n] = part.data[n] == '-' ? '+' : part.data[n] == '_' ? '/' : part.data[n];
-	while (n % 4)
-		std[n++] = '=';
-	int got = EVP_DecodeBlock(bytes, (unsigned char *)std, (int)n);
-	return got > 0 ? json_loadb((char *)bytes, (size_t)got - (n - part.len), 0, NULL) : NULL;
-}
-
-static void token_show(const char *title, const json_t *v)
-{
-	char *text = json_dumps(v, JSON_INDENT(2));
-	(void)printf("%s\n%s\n", title, text);
-	free(text);
-}
-
-static int token_inspect(int argc, char **argv)
-{
-	static char line[2 * TOKEN_PART_MAX];
-	if (argc != 2)
-		return token_usage();
-	const char *text = argv[1];
-	if (strcmp(text, "-") == 0) {
-		if (!fgets(line, sizeof(line), stdin))
-			return token_usage();
-		line[strcspn(line, "\r\n")] = 0;
-		text = line;
-	}
-	/* libjwt does not decode a signed token without its key, so the parts are decoded here */
-	sluice_str rest = str_of(text);
-	json_t *header = token_decode(str_cut(&rest, '.')),
-	       *claims = token_decode(str_cut(&rest, '.'));
-	bool ok = header && claims;
-	if (ok) {
-		json_int_t exp = json_integer_value(json_object_get(claims, "exp"));
-		long long left = (long long)exp - (long long)(clock_unix_ms() / 1000);
-		token_show("header", header);
-		token_show("claims", claims);
-		if (exp)
-			(void)printf("%s %lld s\n", left > 0 ? "expires in" : "expired since",
-				left > 0 ? left : -left);
-	} else {
-		(void)fprintf(stderr, "sluice token: this is not a signed JWT\n");
-	}
-	json_decref(header);
-	json_decref(claims);
-	return ok ? 0 : 1;
-}
-
 int command_token(struct command *c)
 {
 	const char *what = c->argc > 1 ? c->argv[1] : "";
@@ -361,5 +310,7 @@ int command_token(struct command *c)
 		return token_jwks(c->argc - 1, c->argv + 1);
 	if (strcmp(what, "inspect") == 0)
 		return token_inspect(c->argc - 1, c->argv + 1);
+	if (strcmp(what, "verify") == 0)
+		return token_verify(c, c->argc - 1, c->argv + 1);
 	return token_usage();
 }

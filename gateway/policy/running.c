@@ -35,6 +35,7 @@ const char *running_call_name(uintptr_t word)
 		[RUNNING_RECORDS] = "on_records",
 		[RUNNING_CHOOSE] = "on_choose",
 		[RUNNING_DISCOVER] = "discover",
+		[RUNNING_EXPLAIN] = "explain",
 	};
 	unsigned call = word & (RUNNING_ALIGN - 1);
 	return call < RUNNING_CALLS && names[call] ? names[call] : "a call";

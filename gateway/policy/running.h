@@ -29,6 +29,7 @@ enum running_call {
 	RUNNING_RECORDS,
 	RUNNING_CHOOSE,
 	RUNNING_DISCOVER,
+	RUNNING_EXPLAIN,
 	RUNNING_CALLS,
 };
 enum { RUNNING_ALIGN = 32 }; /* of instances */

@@ -31,19 +31,18 @@ json_t *claim_find(const json_t *claims, sluice_str path)
 }
 
 /* The shortest digits that are read back as the same number: 1.1, and not 1.1000000000000001. */
-static size_t real_text(double d, char buf[static 32])
+static size_t real_text(double d, char buf[static CLAIM_SCALAR_MAX])
 {
 	int n = 0;
 	for (int digits = 15; digits <= 17; digits++) {
-		n = snprintf(buf, 32, "%.*g", digits, d);
+		n = snprintf(buf, CLAIM_SCALAR_MAX, "%.*g", digits, d);
 		if (strtod(buf, NULL) == d)
 			break;
 	}
 	return (size_t)n;
 }
 
-/* A string, number or boolean. Those that are no string are written to buf. */
-static sluice_str scalar_text(const json_t *v, char buf[static 32])
+sluice_str claim_scalar(const json_t *v, char buf[static CLAIM_SCALAR_MAX])
 {
 	int n;
 	switch (json_typeof(v)) {
@@ -54,7 +53,7 @@ static sluice_str scalar_text(const json_t *v, char buf[static 32])
 	case JSON_FALSE:
 		return SLUICE_STR("false");
 	case JSON_INTEGER:
-		n = snprintf(buf, 32, "%" JSON_INTEGER_FORMAT, json_integer_value(v));
+		n = snprintf(buf, CLAIM_SCALAR_MAX, "%" JSON_INTEGER_FORMAT, json_integer_value(v));
 		return (sluice_str){ buf, (size_t)n };
 	case JSON_REAL:
 		return (sluice_str){ buf, real_text(json_real_value(v), buf) };
@@ -65,15 +64,15 @@ static sluice_str scalar_text(const json_t *v, char buf[static 32])
 
 bool claim_says(const json_t *value, sluice_str text)
 {
-	char buf[32];
+	char buf[CLAIM_SCALAR_MAX];
 	if (!json_is_array(value)) {
-		sluice_str s = scalar_text(value, buf);
+		sluice_str s = claim_scalar(value, buf);
 		return s.data && sluice_str_eq(s, text);
 	}
 	size_t i;
 	const json_t *item;
 	json_array_foreach (value, i, item) {
-		sluice_str s = scalar_text(item, buf);
+		sluice_str s = claim_scalar(item, buf);
 		if (s.data && sluice_str_eq(s, text))
 			return true;
 	}
@@ -93,16 +92,16 @@ static bool is_word(sluice_str s)
 
 ptrdiff_t claim_text_len(const json_t *value)
 {
-	char buf[32];
+	char buf[CLAIM_SCALAR_MAX];
 	if (!json_is_array(value)) {
-		sluice_str s = scalar_text(value, buf);
+		sluice_str s = claim_scalar(value, buf);
 		return s.data ? (ptrdiff_t)s.len : -1;
 	}
 	size_t i, n = 0;
 	const json_t *item;
 	ptrdiff_t total = 0;
 	json_array_foreach (value, i, item) {
-		sluice_str s = scalar_text(item, buf);
+		sluice_str s = claim_scalar(item, buf);
 		if (json_is_null(item))
 			continue;
 		if (!s.data)
@@ -115,9 +114,9 @@ ptrdiff_t claim_text_len(const json_t *value)
 
 void claim_text_write(const json_t *value, char *out)
 {
-	char buf[32];
+	char buf[CLAIM_SCALAR_MAX];
 	if (!json_is_array(value)) {
-		sluice_str s = scalar_text(value, buf);
+		sluice_str s = claim_scalar(value, buf);
 		(void)sluice_str_put(out, s);
 		return;
 	}
@@ -125,7 +124,7 @@ void claim_text_write(const json_t *value, char *out)
 	const json_t *item;
 	char *at = out;
 	json_array_foreach (value, i, item) {
-		sluice_str s = scalar_text(item, buf);
+		sluice_str s = claim_scalar(item, buf);
 		if (json_is_null(item) || !is_word(s))
 			continue;
 		if (n++ > 0)

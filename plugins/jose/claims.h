@@ -5,7 +5,7 @@
 #include <jansson.h>
 #include <sluice/plugin.h>
 
-enum { CLAIM_MAX_PATH = 255 };
+enum { CLAIM_MAX_PATH = 255, CLAIM_SCALAR_MAX = 32 };
 
 /*
  * The claim of that name, or else the member at that path in nested objects: `realm_access.roles`.
@@ -13,6 +13,10 @@ enum { CLAIM_MAX_PATH = 255 };
  * is none, or it is null; borrowed from claims.
  */
 json_t *claim_find(const json_t *claims, sluice_str path);
+
+/* A string, number or boolean as text: a string where it lies, others in buf. data is NULL of
+ * anything else. */
+sluice_str claim_scalar(const json_t *v, char buf[static CLAIM_SCALAR_MAX]);
 
 /* Whether a value, as text, equals `text`, or is an array with such a member. */
 bool claim_says(const json_t *value, sluice_str text);

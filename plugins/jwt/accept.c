@@ -29,13 +29,16 @@ sluice_verdict accept_claims(sluice_exchange *x, const struct jwt_conf *conf,
 {
 	struct worker *w = sluice_worker_state(x);
 	bool is_introspected = v->issuer == CACHE_INTROSPECTED;
-	sluice_str issuer = is_introspected ? SLUICE_STR_NONE : conf->trusted[v->issuer].name;
 	sluice_str which = SLUICE_STR_NONE;
 	struct validity when;
 	uint64_t now = sluice_unix_ms();
-	enum reason why = is_introspected
-		? rules_check_introspected(conf, claims, now, &when, &which)
-		: rules_check(conf, issuer, claims, now, &when, &which);
+	const struct rules_case judged = { .conf = conf,
+		.issuer = is_introspected ? SLUICE_STR_NONE : conf->trusted[v->issuer].name,
+		.is_introspected = is_introspected,
+		.claims = claims,
+		.now_ms = now,
+		.scratch = w->scratch };
+	enum reason why = rules_check(&judged, &when, &which);
 	if (why != REASON_NONE) {
 		json_decref(claims);
 		return answer_refuse(x, conf, why, which);

@@ -22,6 +22,8 @@ sluice_verdict answer_refuse(sluice_exchange *x, const struct jwt_conf *conf, en
 	challenge_tell(x, conf, why);
 	if (why == REASON_TOKEN_MISSING)
 		sluice_credentials_absent(x);
+	if (why == REASON_TOKEN_SCOPE && conf->rules.scopes_needed.data)
+		return sluice_refuse(x, info->status, info->code, conf->rules.scopes_needed.data);
 	if (!which.data)
 		return sluice_refuse(x, info->status, info->code, info->sentence);
 	(void)snprintf(detail, sizeof detail,

@@ -98,7 +98,8 @@ int challenge_check(sluice_instance *inst, struct jwt_conf *conf)
 	bool metadata = challenge_printable(inst, "resource_metadata", conf->resource_metadata);
 	if (!check_scopes(inst, &conf->scopes) || !realm || !metadata)
 		return -1;
-	conf->asks.scope = join(inst, &conf->scopes);
+	if (!conf->asks.scope.data)
+		conf->asks.scope = join(inst, &conf->scopes);
 	if (!conf->takes)
 		conf->takes = SCHEME_BIT(SCHEME_BEARER);
 	for (unsigned i = 0; i < SCHEMES; i++) {

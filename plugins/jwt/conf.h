@@ -7,6 +7,7 @@
 #include "../oauth/source.h"
 #include "introspect_conf.h"
 #include "reason.h"
+#include "rules_conf.h"
 
 /* The authentication schemes by which tokens come (RFC 6750 2.1, RFC 9449 7.1). */
 enum token_scheme { SCHEME_BEARER, SCHEME_DPOP, SCHEMES };
@@ -15,7 +16,7 @@ enum token_scheme { SCHEME_BEARER, SCHEME_DPOP, SCHEMES };
 /* What the challenges tell of the rules, each as one text; no data: nothing. The checks of the
  * options that have the rules write it, before challenge_check(). */
 struct jwt_asks {
-	sluice_str scope;               /* set by challenge_check() itself */
+	sluice_str scope;               /* no data: challenge_check() sets it */
 	sluice_str acr_values, max_age; /* RFC 9470 */
 	sluice_str dpop_algs;           /* RFC 9449 */
 };
@@ -40,6 +41,7 @@ struct jwt_conf {
 	uint64_t min_refresh, key_wait; /* ms */
 	sluice_str ca_file;
 	struct introspection introspection;
+	struct rules_conf rules;
 
 	/* set by check() */
 	struct issuer *trusted; /* shared by all threads, see issuers.h */

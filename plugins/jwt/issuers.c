@@ -5,6 +5,7 @@
 
 #include "../jose/strict.h"
 #include "../shared/url.h"
+#include "issuer_name.h"
 
 static uint64_t ms_to_ns(uint64_t ms)
 {
@@ -133,13 +134,15 @@ void issuers_refresh(sluice_instance *inst, const struct jwt_conf *conf)
 
 size_t issuers_find(const struct jwt_conf *conf, const json_t *claims)
 {
-	sluice_str iss;
-	size_t i = 0;
-	if (!json_member_str(claims, "iss", &iss) || !iss.data)
-		return conf->n_trusted;
-	while (i < conf->n_trusted && !sluice_str_eq(conf->trusted[i].name, iss))
-		i++;
-	return i;
+	size_t found = conf->n_trusted;
+	for (size_t i = 0; i < conf->n_trusted; i++) {
+		if (!issuer_name_fits(conf->trusted[i].name, claims))
+			continue;
+		found = i;
+		if (!issuer_name_is_pattern(conf->trusted[i].name))
+			break; /* the name itself comes before a pattern that it fits */
+	}
+	return found;
 }
 
 static bool is_on_its_way(const struct source *s, const struct issuer_keys *seen)
@@ -174,6 +177,8 @@ bool issuer_seeks_keys(sluice_exchange *x, const struct jwt_conf *conf, struct i
 static sluice_str discovery_url(sluice_instance *inst, sluice_str issuer)
 {
 	static const char suffix[] = "/.well-known/openid-configuration";
+	/* the document of all tenants names the issuer with the mark in it */
+	issuer = issuer_name_with(inst, issuer, SLUICE_STR("common"));
 	size_t n = issuer.len - (issuer.data[issuer.len - 1] == '/');
 	char *url = sluice_conf_alloc(inst, n + sizeof suffix);
 	memcpy(url, issuer.data, n);

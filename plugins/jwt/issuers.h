@@ -34,7 +34,8 @@ void issuers_refresh(sluice_instance *inst, const struct jwt_conf *conf);
 /* Worker: the keys of each issuer in a published value, as many as conf->n_trusted; NULL: nothing
  * is published. */
 const struct issuer_keys *issuers_keys(const void *published);
-/* Worker: index of the issuer that `iss` names exactly; conf->n_trusted: it is not trusted. */
+/* Worker: index of the issuer that `iss` names, see issuer_name.h; conf->n_trusted: it is not
+ * trusted. */
 size_t issuers_find(const struct jwt_conf *conf, const json_t *claims);
 /* Worker: whether newer keys than `seen` are being fetched, or will be within so many
  * milliseconds. */

@@ -11,12 +11,20 @@
 
 #include "../jose/claims.h"
 #include "challenge.h"
+#include "explain.h"
 #include "introspect.h"
 #include "issuers.h"
 #include "request.h"
+#include "rules.h"
 #include "worker.h"
 
 #define OPT(type, field, ...) SLUICE_OPTION(SLUICE_T_##type, struct jwt_conf, field, __VA_ARGS__)
+/* an option of the rules */
+/* clang-format off */
+#define OPT_RULE(opt_type, field, ...)                                    \
+	{ .name = #field, .offset = offsetof(struct jwt_conf, rules.field), \
+	  .type = SLUICE_T_##opt_type, __VA_ARGS__ }
+/* clang-format on */
 /* a time that is one of the terms for its keys */
 /* clang-format off */
 #define OPT_TERM(field, ...)                                             \
@@ -45,6 +53,33 @@ static const sluice_option jwt_options[] = {
 		.doc = "claims and their required value; of a list of values one must match, and "
 		       "of an array in the token one member"),
 	OPT(STRS, required, .doc = "claims that must be present, with any value"),
+	OPT_RULE(STRS, types, .def = "[JWT, at+jwt, none]", .min = "1", .max = "16",
+		.doc = "values of the header's typ that are accepted, without application/; none "
+		       "stands for a header without typ; [at+jwt] accepts access tokens by RFC "
+		       "9068 only"),
+	OPT_RULE(BOOL, exp_optional, .def = "false",
+		.doc = "whether to accept tokens that never expire, as they have no claim exp"),
+	OPT_RULE(STRS, tenants, .max = "1024",
+		.doc = "for issuers with {tenantid} in their name: values of the claim tid that "
+		       "are accepted; \"*\": all"),
+	OPT_RULE(STRS, audience_all, .doc = "these must all be in the claim aud"),
+	OPT_RULE(STRS, clients, .max = "1024",
+		.doc = "clients that may have got the token: each of the claims client_id, azp, "
+		       "appid and cid that it has must be one of these, and it must have one"),
+	OPT_RULE(PAIRS, match_claims, .flags = SLUICE_F_MULTI, .max = "256",
+		.doc = "claims and what their value must be, in the words of a route's match: a "
+		       "text, \"*\" (any value), regex:PATTERN (the whole value), or a list of "
+		       "these; of an array in the token one member must fit"),
+	OPT_RULE(PAIRS, forbid_claims, .flags = SLUICE_F_MULTI, .max = "256",
+		.doc = "the same, for claims that must not have such a value, nor a member that "
+		       "has"),
+	OPT_RULE(STRS, scopes_any, .doc = "scopes of which one must be granted; else 403"),
+	OPT_RULE(STRS, acr_values, .max = "32",
+		.doc = "ways to log in of which the user must have used one (claim acr), the "
+		       "preferred first; else 401 with the challenge of RFC 9470"),
+	OPT_RULE(DURATION, max_auth_age, .min = "1s", .max = "365d",
+		.doc = "longest time since the user has logged in (claim auth_time); else 401 "
+		       "with the challenge of RFC 9470; left out: no limit"),
 	OPT(DURATION, leeway, .def = "5s", .max = "10m",
 		.doc = "tolerated difference between the issuer's clock and ours"),
 	OPT(DURATION, max_age, .max = "365d",
@@ -144,6 +179,8 @@ static int jwt_check(sluice_instance *inst, void *arg)
 		sluice_conf_error(inst, "min_refresh", "is longer than refresh");
 		rc = -1;
 	}
+	if (rules_conf_check(inst, conf) < 0)
+		rc = -1;
 	if (issuers_check(inst, conf) < 0 || challenge_check(inst, conf) < 0 ||
 		introspect_check(inst, conf) < 0)
 		rc = -1;
@@ -162,6 +199,7 @@ static void jwt_stop(sluice_instance *inst, void *arg)
 	(void)inst;
 	issuers_stop(arg);
 	introspect_stop(arg);
+	rules_conf_free(arg);
 }
 
 static void jwt_on_refresh(sluice_instance *inst, const void *arg)
@@ -181,6 +219,12 @@ static void jwt_worker_stop(sluice_instance *inst, const void *arg, void *state)
 	worker_fini(state);
 }
 
+static sluice_verdict jwt_explain(sluice_instance *inst, const void *arg, const sluice_question *q)
+{
+	(void)inst;
+	return explain_token(arg, q);
+}
+
 static const char *const jwt_provides[] = { "consumer", "groups", "consumer:", "claim:", NULL };
 
 SLUICE_PLUGIN("jwt", .version = "1.0",
@@ -188,4 +232,4 @@ SLUICE_PLUGIN("jwt", .version = "1.0",
 	.conf_size = sizeof(struct jwt_conf), .check = jwt_check, .start = jwt_start,
 	.stop = jwt_stop, .worker_size = sizeof(struct worker), .worker_start = jwt_worker_start,
 	.worker_stop = jwt_worker_stop, .on_request = request_judge, .on_refresh = jwt_on_refresh,
-	.provides = jwt_provides);
+	.provides = jwt_provides, .explain = jwt_explain);

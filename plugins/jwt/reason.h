@@ -16,7 +16,7 @@ enum reason {
 struct reason_info {
 	int status;
 	const char *code;
-	const char *error; /* RFC 6750 3.1; NULL: none */
+	const char *error; /* RFC 6750 3.1, RFC 9470 3; NULL: none */
 	const char *sentence;
 };
 

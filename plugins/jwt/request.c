@@ -8,6 +8,7 @@
 #include "bearer.h"
 #include "introspect.h"
 #include "issuers.h"
+#include "judge.h"
 #include "state.h"
 #include "worker.h"
 
@@ -49,23 +50,6 @@ static sluice_verdict wait_or_refuse(sluice_exchange *x, const struct jwt_conf *
 	return answer_refuse(x, conf, why, none);
 }
 
-/* Choose the issuer whose keys must verify the token. With one issuer the claims are not read
- * before the signature was verified. With several, `iss` chooses, and is trusted only after these
- * keys verified the token. */
-static enum reason choose_issuer(const struct jwt_conf *conf, const struct token *t, size_t *issuer,
-	json_t **claims)
-{
-	*issuer = 0;
-	*claims = NULL;
-	if (conf->n_trusted == 1)
-		return REASON_NONE;
-	enum reason why = reason_of_jose(token_read_claims(t, claims));
-	if (why != REASON_NONE)
-		return why;
-	*issuer = issuers_find(conf, *claims);
-	return *issuer < conf->n_trusted ? REASON_NONE : REASON_TOKEN_ISSUER;
-}
-
 /* Verify the signature, unless the same keys failed before the wait. */
 static enum reason check_signature(sluice_exchange *x, const struct jwt_conf *conf,
 	const struct token *t, size_t issuer, const struct keyset *keys)
@@ -82,17 +66,6 @@ static enum reason check_signature(sluice_exchange *x, const struct jwt_conf *co
 	return reason_of_jose(verifier_check(&w->verifiers[issuer], keys, t, conf->algorithms));
 }
 
-/* RFC 9068 2.1 and RFC 7519 5.1. An ID token is a JWT too; telling it from an access token is the
- * audience's work. */
-static enum reason open_access_token(struct token *t, sluice_str text)
-{
-	enum reason why = reason_of_jose(token_open(t, text));
-	if (why == REASON_NONE && t->has_typ && !token_has_type(t, SLUICE_STR("JWT")) &&
-		!token_has_type(t, SLUICE_STR("at+jwt")))
-		return REASON_TOKEN_TYPE;
-	return why;
-}
-
 /* Verify a token that is not in the cache. */
 static sluice_verdict jwt_verify(sluice_exchange *x, const struct jwt_conf *conf, sluice_str text,
 	uint64_t hash, const struct issuer_keys *keys)
@@ -101,9 +74,9 @@ static sluice_verdict jwt_verify(sluice_exchange *x, const struct jwt_conf *conf
 	json_t *claims = NULL;
 	size_t issuer = 0;
 	sluice_str which = { NULL, 0 };
-	enum reason why = open_access_token(&t, text);
+	enum reason why = judge_open(conf, &t, text);
 	if (why == REASON_NONE)
-		why = choose_issuer(conf, &t, &issuer, &claims);
+		why = judge_issuer(conf, &t, &issuer, &claims);
 	if (why == REASON_NONE) {
 		why = check_signature(x, conf, &t, issuer, keys[issuer].keys);
 		if (new_keys_might_help(why)) {

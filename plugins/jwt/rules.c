@@ -1,170 +1,301 @@
-/* The checks of a token's claims. */
+/* The table of rules, and those that are not about time. */
 #include "rules.h"
 
 #include "../jose/claims.h"
 #include "../jose/strict.h"
+#include "issuer_name.h"
 #include "issuers.h"
+#include "rules_run.h"
 
-/* The end of the year 9999. A later date has the wrong unit, mostly milliseconds, and is
- * refused. */
-#define LAST_SECOND INT64_C(253402300799)
+/* ---- who issued it, for whom --------------------------------------------------------------- */
 
-/* RFC 7519 2: a NumericDate is a number, with or without a fraction. False when the claim is
- * present and not a valid date. */
-static bool numeric_date(const json_t *claims, const char *name, bool *found, uint64_t *ms)
+/* The name, as configured, of the issuer that the claims name; data NULL: none is, which is an
+ * error unless a server vouches for the token. */
+static sluice_str issuer_of(const struct rules_run *r)
 {
-	const json_t *v = json_member(claims, name);
-	*found = v != NULL;
-	if (!v)
-		return true;
-	if (json_is_integer(v)) {
-		json_int_t s = json_integer_value(v);
-		if (s < 0 || s > LAST_SECOND)
-			return false;
-		*ms = (uint64_t)s * 1000;
-		return true;
-	}
-	if (!json_is_real(v))
-		return false;
-	double s = json_real_value(v);
-	if (!(s >= 0 && s <= (double)LAST_SECOND))
-		return false;
-	*ms = (uint64_t)(s * 1000);
-	return true;
+	const struct jwt_conf *conf = r->c->conf;
+	size_t i;
+	if (!r->c->is_introspected)
+		return r->c->issuer;
+	i = issuers_find(conf, r->c->claims);
+	return i < conf->n_trusted ? conf->trusted[i].name : SLUICE_STR_NONE;
 }
 
-static uint64_t less(uint64_t a, uint64_t b)
+static enum reason rule_issuer(struct rules_run *r)
 {
-	return a > b ? a - b : 0;
+	sluice_str iss;
+	if (r->c->is_introspected) {
+		bool is_known = r->c->conf->n_trusted == 0 || issuer_of(r).data;
+		if (!json_member_str(r->c->claims, "iss", &iss) || (iss.data && !is_known))
+			return REASON_TOKEN_ISSUER;
+		return REASON_NONE;
+	}
+	return issuer_name_fits(r->c->issuer, r->c->claims) ? REASON_NONE : REASON_TOKEN_ISSUER;
 }
 
-static enum reason check_dates(const struct jwt_conf *conf, const json_t *claims, bool may_lack_exp,
-	uint64_t now, struct validity *when, sluice_str *which)
+/* Only of issuers that stand for many tenants: rule_issuer() has compared `tid` with `iss`. */
+static enum reason rule_tenant(struct rules_run *r)
 {
-	uint64_t exp = 0, nbf = 0, iat = 0;
-	bool has_exp, has_nbf, has_iat;
-	if (!numeric_date(claims, "exp", &has_exp, &exp) || (!has_exp && !may_lack_exp)) {
-		*which = SLUICE_STR("exp");
-		return REASON_TOKEN_CLAIM;
+	const sluice_strs *allowed = &r->c->conf->rules.tenants;
+	sluice_str tenant;
+	if (!issuer_name_is_pattern(issuer_of(r)))
+		return REASON_NONE;
+	if (!json_member_str(r->c->claims, "tid", &tenant) || !tenant.data)
+		return REASON_TOKEN_ISSUER;
+	for (size_t i = 0; i < allowed->n; i++) {
+		if (sluice_str_is(allowed->v[i], "*") || sluice_str_eq(allowed->v[i], tenant))
+			return REASON_NONE;
 	}
-	if (!numeric_date(claims, "nbf", &has_nbf, &nbf)) {
-		*which = SLUICE_STR("nbf");
-		return REASON_TOKEN_CLAIM;
+	return REASON_TOKEN_ISSUER;
+}
+
+/* RFC 7519 4.1.3: `aud` is a string or an array of strings. */
+static const json_t *audiences_of(const struct rules_run *r)
+{
+	const json_t *aud = json_member(r->c->claims, "aud");
+	return json_is_string(aud) || json_is_array(aud) ? aud : NULL;
+}
+
+static size_t audiences_found(const struct rules_run *r, const sluice_strs *wanted)
+{
+	const json_t *aud = audiences_of(r);
+	size_t found = 0;
+	for (size_t i = 0; aud && i < wanted->n; i++)
+		found += claim_says(aud, wanted->v[i]);
+	return found;
+}
+
+static enum reason rule_audience(struct rules_run *r)
+{
+	return audiences_found(r, &r->c->conf->audience) ? REASON_NONE : REASON_TOKEN_AUDIENCE;
+}
+
+static enum reason rule_audience_all(struct rules_run *r)
+{
+	const sluice_strs *wanted = &r->c->conf->rules.audience_all;
+	return audiences_found(r, wanted) == wanted->n ? REASON_NONE : REASON_TOKEN_AUDIENCE;
+}
+
+/* The client that got the token, by whatever name its provider gives the claim: RFC 9068 and
+ * Cognito, OpenID Connect and Keycloak, Azure v1, Okta. */
+#define CLIENT_CLAIMS "client_id azp appid cid"
+
+/* All of them that are there must name a client that may call, and one must be there. */
+static enum reason rule_clients(struct rules_run *r)
+{
+	static const char *const names[] = { "client_id", "azp", "appid", "cid" };
+	const sluice_strs *allowed = &r->c->conf->rules.clients;
+	bool found = false;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		sluice_str client;
+		if (!json_member_str(r->c->claims, names[i], &client))
+			return REASON_TOKEN_CLIENT;
+		if (!client.data)
+			continue;
+		if (sluice_str_find(client, allowed->v, allowed->n) == allowed->n)
+			return REASON_TOKEN_CLIENT;
+		found = true;
 	}
-	if (!numeric_date(claims, "iat", &has_iat, &iat) || (conf->max_age && !has_iat)) {
-		*which = SLUICE_STR("iat");
-		return REASON_TOKEN_CLAIM;
-	}
-	when->until = has_exp ? exp + conf->leeway : UINT64_MAX;
-	/* a token is not valid before it was issued */
-	when->from = less(nbf > iat ? nbf : iat, conf->leeway);
-	if (now >= when->until)
-		return REASON_TOKEN_EXPIRED;
-	if (now < when->from)
-		return REASON_TOKEN_NOT_YET_VALID;
-	if (conf->max_age) {
-		uint64_t until = iat + conf->max_age + conf->leeway;
-		if (now >= until)
-			return REASON_TOKEN_TOO_OLD;
-		when->until = until < when->until ? until : when->until;
+	return found ? REASON_NONE : REASON_TOKEN_CLIENT;
+}
+
+/* ---- claims -------------------------------------------------------------------------------- */
+
+static enum reason rule_required(struct rules_run *r)
+{
+	const sluice_strs *names = &r->c->conf->required;
+	for (size_t i = 0; i < names->n; i++) {
+		if (!claim_find(r->c->claims, names->v[i]))
+			return rule_blame(r, names->v[i], REASON_TOKEN_CLAIM);
 	}
 	return REASON_NONE;
-}
-
-static bool audience_fits(const struct jwt_conf *conf, const json_t *claims)
-{
-	const json_t *aud = json_member(claims, "aud");
-	if (conf->audience.n == 0)
-		return true;
-	for (size_t i = 0; aud && i < conf->audience.n; i++) {
-		if (!json_is_string(aud) && !json_is_array(aud))
-			return false;
-		if (claim_says(aud, conf->audience.v[i]))
-			return true;
-	}
-	return false;
-}
-
-/* RFC 9068 2.2.3: `scope` is one string. Several servers write an array, or call it `scp`. */
-static bool scopes_granted(const struct jwt_conf *conf, const json_t *claims)
-{
-	if (conf->scopes.n == 0)
-		return true;
-	const json_t *v = json_member(claims, "scope");
-	if (!v)
-		v = json_member(claims, "scp");
-	if (!v)
-		return false;
-	for (size_t i = 0; i < conf->scopes.n; i++) {
-		bool granted = json_is_string(v)
-			? scope_list_has((sluice_str){ json_string_value(v),
-						 json_string_length(v) },
-				  conf->scopes.v[i])
-			: json_is_array(v) && claim_says(v, conf->scopes.v[i]);
-		if (!granted)
-			return false;
-	}
-	return true;
 }
 
 /* The option has a row for each value that a claim may have. */
-static bool claim_fits(const struct jwt_conf *conf, const json_t *claims, sluice_str name)
+static bool claim_fits(const struct rules_run *r, sluice_str name)
 {
-	const json_t *v = claim_find(claims, name);
-	for (size_t i = 0; v && i < conf->claims.n; i++) {
-		if (sluice_str_eq(conf->claims.v[i].name, name) &&
-			claim_says(v, conf->claims.v[i].value))
+	const sluice_pairs *rows = &r->c->conf->claims;
+	const json_t *v = claim_find(r->c->claims, name);
+	for (size_t i = 0; v && i < rows->n; i++) {
+		if (sluice_str_eq(rows->v[i].name, name) && claim_says(v, rows->v[i].value))
 			return true;
 	}
 	return false;
 }
 
-static enum reason check_claims(const struct jwt_conf *conf, const json_t *claims,
-	sluice_str *which)
+static enum reason rule_claims(struct rules_run *r)
 {
-	for (size_t i = 0; i < conf->required.n; i++) {
-		if (!claim_find(claims, conf->required.v[i])) {
-			*which = conf->required.v[i];
-			return REASON_TOKEN_CLAIM;
-		}
-	}
-	for (size_t i = 0; i < conf->claims.n; i++) {
-		if (!claim_fits(conf, claims, conf->claims.v[i].name)) {
-			*which = conf->claims.v[i].name;
-			return REASON_TOKEN_CLAIM;
-		}
+	const sluice_pairs *rows = &r->c->conf->claims;
+	for (size_t i = 0; i < rows->n; i++) {
+		if (!claim_fits(r, rows->v[i].name))
+			return rule_blame(r, rows->v[i].name, REASON_TOKEN_CLAIM);
 	}
 	return REASON_NONE;
 }
 
-static enum reason check_all(const struct jwt_conf *conf, const json_t *claims, bool may_lack_exp,
-	uint64_t now_ms, struct validity *when, sluice_str *which)
+/* What cannot be decided counts against the token. */
+static enum reason rule_matches(struct rules_run *r)
 {
-	if (!audience_fits(conf, claims))
-		return REASON_TOKEN_AUDIENCE;
-	enum reason why = check_dates(conf, claims, may_lack_exp, now_ms, when, which);
-	if (why == REASON_NONE)
-		why = check_claims(conf, claims, which);
-	if (why == REASON_NONE && !scopes_granted(conf, claims))
-		why = REASON_TOKEN_SCOPE;
-	return why;
+	const struct claim_matches *m = &r->c->conf->rules.match;
+	for (size_t i = 0; i < m->n; i++) {
+		if (claim_match_asks(&m->v[i], r->c->claims, r->c->scratch) != EXPRESSION_YES)
+			return rule_blame(r, m->v[i].name, REASON_TOKEN_CLAIM);
+	}
+	return REASON_NONE;
 }
 
-enum reason rules_check(const struct jwt_conf *conf, sluice_str issuer, const json_t *claims,
-	uint64_t now_ms, struct validity *when, sluice_str *which)
+static enum reason rule_forbids(struct rules_run *r)
 {
-	sluice_str iss;
-	if (!json_member_str(claims, "iss", &iss) || !iss.data || !sluice_str_eq(iss, issuer))
-		return REASON_TOKEN_ISSUER;
-	return check_all(conf, claims, false, now_ms, when, which);
+	const struct claim_matches *m = &r->c->conf->rules.forbid;
+	for (size_t i = 0; i < m->n; i++) {
+		if (claim_match_asks(&m->v[i], r->c->claims, r->c->scratch) != EXPRESSION_NO)
+			return rule_blame(r, m->v[i].name, REASON_TOKEN_CLAIM);
+	}
+	return REASON_NONE;
 }
 
-enum reason rules_check_introspected(const struct jwt_conf *conf, const json_t *claims,
-	uint64_t now_ms, struct validity *when, sluice_str *which)
+/* ---- the login, and what it was granted ---------------------------------------------------- */
+
+/* RFC 9470 5 */
+static enum reason rule_acr(struct rules_run *r)
 {
-	sluice_str iss;
-	if (!json_member_str(claims, "iss", &iss) ||
-		(iss.data && conf->n_trusted && issuers_find(conf, claims) == conf->n_trusted))
-		return REASON_TOKEN_ISSUER;
-	return check_all(conf, claims, true, now_ms, when, which);
+	const sluice_strs *wanted = &r->c->conf->rules.acr_values;
+	sluice_str acr;
+	if (!json_member_str(r->c->claims, "acr", &acr) || !acr.data)
+		return REASON_LOGIN_ACR;
+	return sluice_str_find(acr, wanted->v, wanted->n) < wanted->n ? REASON_NONE
+								      : REASON_LOGIN_ACR;
+}
+
+/* RFC 9068 2.2.3: `scope` is one string. Several servers write an array, or call it `scp`. */
+static size_t scopes_granted(const struct rules_run *r, const sluice_strs *wanted)
+{
+	const json_t *v = json_member(r->c->claims, "scope");
+	size_t granted = 0;
+	if (!v)
+		v = json_member(r->c->claims, "scp");
+	const sluice_str list = { json_string_value(v), json_string_length(v) };
+	for (size_t i = 0; i < wanted->n; i++)
+		granted += json_is_string(v) ? scope_list_has(list, wanted->v[i])
+					     : json_is_array(v) && claim_says(v, wanted->v[i]);
+	return granted;
+}
+
+static enum reason rule_scopes(struct rules_run *r)
+{
+	const sluice_strs *wanted = &r->c->conf->scopes;
+	return scopes_granted(r, wanted) == wanted->n ? REASON_NONE : REASON_TOKEN_SCOPE;
+}
+
+static enum reason rule_scopes_any(struct rules_run *r)
+{
+	return scopes_granted(r, &r->c->conf->rules.scopes_any) ? REASON_NONE : REASON_TOKEN_SCOPE;
+}
+
+/* ---- the table ----------------------------------------------------------------------------- */
+
+enum rule_when { ALWAYS, IF_STRS, IF_PAIRS, IF_TIME };
+
+/* A rule is asked where the member of struct jwt_conf at `offset` is not empty. */
+struct rule {
+	const char *option, *claims, *kind;
+	enum rule_when used;
+	size_t offset;
+	enum reason (*check)(struct rules_run *r);
+};
+
+#define STRS(field) IF_STRS, offsetof(struct jwt_conf, field)
+#define PAIRS(field) IF_PAIRS, offsetof(struct jwt_conf, field)
+#define TIME(field) IF_TIME, offsetof(struct jwt_conf, field)
+
+/* in the order of jwt.md */
+static const struct rule rules[] = {
+	{ "issuer", "iss tid", NULL, ALWAYS, 0, rule_issuer },
+	{ "tenants", "tid", "one of", STRS(rules.tenants), rule_tenant },
+	{ "audience", "aud", "one of", STRS(audience), rule_audience },
+	{ "audience_all", "aud", "all of", STRS(rules.audience_all), rule_audience_all },
+	{ "clients", CLIENT_CLAIMS, "one of", STRS(rules.clients), rule_clients },
+	{ "dates", "exp nbf iat", "seconds since 1970", ALWAYS, 0, rule_dates },
+	{ "exp", "exp", "in the future", ALWAYS, 0, rule_exp },
+	{ "nbf", "nbf", "not in the future", ALWAYS, 0, rule_nbf },
+	{ "iat", "iat", "not in the future", ALWAYS, 0, rule_iat },
+	{ "max_age", "iat", "at most", TIME(max_age), rule_age },
+	{ "required", NULL, "all of", STRS(required), rule_required },
+	{ "claims", NULL, "all of", PAIRS(claims), rule_claims },
+	{ "match_claims", NULL, "all of", PAIRS(rules.match_claims), rule_matches },
+	{ "forbid_claims", NULL, "none of", PAIRS(rules.forbid_claims), rule_forbids },
+	{ "acr_values", "acr", "one of", STRS(rules.acr_values), rule_acr },
+	{ "max_auth_age", "auth_time", "at most", TIME(rules.max_auth_age), rule_auth_age },
+	{ "scopes", "scope scp", "all of", STRS(scopes), rule_scopes },
+	{ "scopes_any", "scope scp", "one of", STRS(rules.scopes_any), rule_scopes_any },
+};
+enum { RULES = sizeof(rules) / sizeof(rules[0]) };
+
+static const void *rule_option(const struct rule *rule, const struct jwt_conf *conf)
+{
+	return (const char *)conf + rule->offset;
+}
+
+static bool rule_is_used(const struct rule *rule, const struct jwt_conf *conf)
+{
+	switch (rule->used) {
+	case IF_STRS:
+		return ((const sluice_strs *)rule_option(rule, conf))->n > 0;
+	case IF_PAIRS:
+		return ((const sluice_pairs *)rule_option(rule, conf))->n > 0;
+	case IF_TIME:
+		return *(const uint64_t *)rule_option(rule, conf) > 0;
+	default:
+		return true;
+	}
+}
+
+enum reason rules_check(const struct rules_case *c, struct validity *when, sluice_str *which)
+{
+	struct rules_run r = { c, { 0, UINT64_MAX }, { NULL, 0 } };
+	for (size_t i = 0; i < RULES; i++) {
+		if (!rule_is_used(&rules[i], c->conf))
+			continue;
+		enum reason why = rules[i].check(&r);
+		if (why == REASON_NONE)
+			continue;
+		if (r.which.data)
+			*which = r.which;
+		return why;
+	}
+	*when = r.when;
+	return REASON_NONE;
+}
+
+enum reason rules_explain(const struct rules_case *c, rules_told_fn told, void *ctx)
+{
+	enum reason first = REASON_NONE;
+	for (size_t i = 0; i < RULES; i++) {
+		const struct rule *rule = &rules[i];
+		struct rules_run r = { c, { 0, UINT64_MAX }, { NULL, 0 } };
+		if (!rule_is_used(rule, c->conf))
+			continue;
+		const void *option = rule_option(rule, c->conf);
+		struct rules_finding f = { rule->option, rule->claims, rule->kind,
+			rule->used == IF_STRS ? option : NULL,
+			rule->used == IF_PAIRS ? option : NULL,
+			rule->used == IF_TIME ? option : NULL, rule->check(&r), { NULL, 0 } };
+		f.which = r.which;
+		told(ctx, &f);
+		first = first == REASON_NONE ? f.why : first;
+	}
+	return first;
+}
+
+/* ---- the header ---------------------------------------------------------------------------- */
+
+bool rules_accept_type(const struct jwt_conf *conf, const struct token *t)
+{
+	const sluice_strs *types = &conf->rules.types;
+	for (size_t i = 0; i < types->n; i++) {
+		bool is_none = sluice_str_is(types->v[i], "none");
+		if (t->has_typ ? !is_none && token_has_type(t, types->v[i]) : is_none)
+			return true;
+	}
+	return false;
 }

@@ -10,6 +10,7 @@ struct worker {
 	struct verifier *verifiers; /* owned: one for each issuer; NULL: its start failed */
 	size_t n_verifiers;
 	struct cache cache;
+	struct expression_scratch *scratch; /* owned; NULL: no rule needs it */
 };
 
 /* 0, or -1 without memory or when OpenSSL lacks something. */

@@ -191,6 +191,18 @@ typedef struct sluice_plugin {
 	 * Negative: as from start().
 	 */
 	int (*discover)(sluice_instance *inst, void *conf, sluice_str upstream);
+
+	/*
+	 * Main thread, after start(), in a command and never in a gateway that serves: how
+	 * on_request would judge a credential, and why. Tells of each step by q->tell(), in the
+	 * order in which on_request takes them, those behind the first that fails included, as far
+	 * as they can be taken. It should run the code that on_request runs. Returns SLUICE_NEXT
+	 * when on_request would admit the credential, SLUICE_REPLY when it would refuse it;
+	 * SLUICE_WAIT, and has told nothing, while something that it needs is under way: it is
+	 * asked again, and at the end with q->last; SLUICE_FAIL when it cannot judge.
+	 */
+	sluice_verdict (
+		*explain)(sluice_instance *inst, const void *conf, const sluice_question *q);
 } sluice_plugin;
 
 /* ---- services: the host's table ------------------------------------------------------------ */

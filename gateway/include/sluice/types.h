@@ -634,6 +634,26 @@ typedef struct sluice_cell {
 	uint64_t host[6]; /* the gateway's own */
 } sluice_cell;
 
+/* A step in the judgement of a credential: sluice_question. Texts are borrowed by the call. */
+typedef struct sluice_finding {
+	size_t size;     /* sizeof(sluice_finding) of the module */
+	sluice_str rule; /* what is looked at: the name of an option, or of a claim */
+	/* what the credential says of it, never a secret; what it has to be; either may be empty */
+	sluice_str found, wanted;
+	sluice_str code, detail; /* of the refusal; code.data NULL: the step is passed */
+	int status;
+} sluice_finding;
+
+/* What explain() is asked. */
+typedef struct sluice_question {
+	size_t size;           /* of this struct in the gateway; members are added at the end */
+	sluice_str credential; /* as a client sends it: a token, a key */
+	sluice_str keys;       /* content of a file, in place of the own ones; data NULL: the own */
+	bool last;             /* nothing is waited for any more: SLUICE_WAIT is no answer */
+	void (*tell)(void *ctx, const sluice_finding *f);
+	void *ctx;
+} sluice_question;
+
 /* ---- records of the access log ------------------------------------------------------------- */
 
 /* what the number of a field is */

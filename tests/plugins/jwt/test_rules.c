@@ -22,7 +22,11 @@ static enum reason check_at(uint64_t now, const char *claims)
 	json_t *c = json_read_object(claims, strlen(claims), 16);
 	assert_non_null(c);
 	which = (sluice_str){ NULL, 0 };
-	enum reason why = rules_check(&conf, issuer, c, now, &when, &which);
+	const struct rules_case judged = { .conf = &conf,
+		.issuer = issuer,
+		.claims = c,
+		.now_ms = now };
+	enum reason why = rules_check(&judged, &when, &which);
 	json_decref(c);
 	return why;
 }

@@ -114,7 +114,7 @@ class Runner:
         program, plugins = find_program()
         (self.folder / "bin").mkdir()
         for name, text in {
-                "sluice": f'case $1 in token|reload|status|reopen) exec {program} "$@";; esac\nexec {program} "$@" --plugin-dir {plugins}',
+                "sluice": f'case "$1 $2" in "token verify") ;; "token "*|reload*|status*|reopen*) exec {program} "$@";; esac\nexec {program} "$@" --plugin-dir {plugins}',
                 "certbot": f'exec {sys.executable} {certbot} "$@"',
                 "htpasswd": f'[ "$1" != -cB ] || : >"$2"\ngrep "^$3:" {ROOT}/conf/demo/users.htpasswd >>"$2"',
                 # nobody is called sluice here

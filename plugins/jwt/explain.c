@@ -1,0 +1,319 @@
+/*
+ * Tells how a token is judged: the steps of request.c, with the same functions, but to their end.
+ * Nothing of a signature is told. Main thread; it may take its time.
+ */
+#include "explain.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "../jose/claims.h"
+#include "../jose/strict.h"
+#include "../jose/verify.h"
+#include "introspect.h"
+#include "issuers.h"
+#include "judge.h"
+#include "rules.h"
+
+enum { TEXT_BYTES = 2048 };
+
+/* A text that is cut where it is full. */
+struct text {
+	size_t n;
+	char v[TEXT_BYTES];
+};
+
+struct explanation {
+	const struct jwt_conf *conf;
+	const sluice_question *q;
+	const json_t *claims; /* borrowed; NULL: they were not read */
+	enum reason first;    /* of the first step that failed */
+	bool own_fault;       /* a failure of ours, not of the token */
+	struct text found, wanted;
+	char keys_why[256]; /* why the keys that were given are none; empty: they are */
+};
+
+__attribute__((format(printf, 2, 3))) static void add(struct text *t, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	int n = vsnprintf(t->v + t->n, TEXT_BYTES - t->n, fmt, ap);
+	va_end(ap);
+	if (n > 0)
+		t->n = t->n + (size_t)n < TEXT_BYTES ? t->n + (size_t)n : TEXT_BYTES - 1;
+}
+
+static void tell(struct explanation *e, const char *rule, enum reason why, sluice_str which)
+{
+	sluice_finding f = { .size = sizeof(f),
+		.rule = sluice_str_of(rule),
+		.found = { e->found.v, e->found.n },
+		.wanted = { e->wanted.v, e->wanted.n } };
+	char detail[CLAIM_MAX_PATH + 64];
+	if (why != REASON_NONE && why != REASON_NO_MEMORY) {
+		const struct reason_info *info = reason_info(why);
+		f.code = sluice_str_of(info->code);
+		f.status = info->status;
+		f.detail = sluice_str_of(info->sentence);
+	}
+	if (which.data) {
+		(void)snprintf(detail, sizeof(detail),
+			"the claim %.*s is missing or not as required",
+			which.len < CLAIM_MAX_PATH ? (int)which.len : CLAIM_MAX_PATH, which.data);
+		f.detail = sluice_str_of(detail);
+	}
+	e->first = e->first == REASON_NONE ? why : e->first;
+	e->own_fault |= why == REASON_NO_MEMORY;
+	e->q->tell(e->q->ctx, &f);
+	e->found.n = e->wanted.n = 0;
+}
+
+static void tell_step(struct explanation *e, const char *rule, enum reason why)
+{
+	tell(e, rule, why, (sluice_str){ NULL, 0 });
+}
+
+/* ---- claims -------------------------------------------------------------------------------- */
+
+static void add_date(struct text *t, uint64_t ms)
+{
+	char text[32];
+	struct tm tm;
+	time_t s = (time_t)(ms / 1000);
+	if (gmtime_r(&s, &tm) && strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm))
+		add(t, "%s", text);
+}
+
+static bool is_date(sluice_str claim)
+{
+	static const char *const names[] = { "exp", "nbf", "iat", "auth_time" };
+	bool is = false;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		is |= sluice_str_is(claim, names[i]);
+	return is;
+}
+
+static void add_claim(struct explanation *e, sluice_str name)
+{
+	const json_t *v = claim_find(e->claims, name);
+	char *text = v ? json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY | JSON_ENSURE_ASCII) : NULL;
+	if (!text)
+		return;
+	add(&e->found, "%s%.*s %s", e->found.n ? ", " : "", (int)name.len, name.data, text);
+	free(text);
+	if (is_date(name) && json_is_number(v) && json_number_value(v) >= 0) {
+		add(&e->found, " (");
+		add_date(&e->found, (uint64_t)(json_number_value(v) * 1000));
+		add(&e->found, ")");
+	}
+}
+
+static void add_found(struct explanation *e, const struct rules_finding *f)
+{
+	sluice_str names = f->claims ? sluice_str_of(f->claims) : (sluice_str){ NULL, 0 };
+	while (names.len)
+		add_claim(e, sluice_str_cut(&names, ' '));
+	for (size_t i = 0; !f->claims && f->wanted && i < f->wanted->n; i++)
+		add_claim(e, f->wanted->v[i]);
+	for (size_t i = 0; f->pairs && i < f->pairs->n; i++) {
+		sluice_str name = f->pairs->v[i].name;
+		if (i == 0 || !sluice_str_eq(name, f->pairs->v[i - 1].name))
+			add_claim(e, name);
+	}
+}
+
+/* The values of one claim stand side by side. */
+static void add_pairs(struct text *t, const sluice_pairs *pairs)
+{
+	for (size_t i = 0; i < pairs->n; i++) {
+		sluice_str name = pairs->v[i].name, value = pairs->v[i].value;
+		if (i && sluice_str_eq(name, pairs->v[i - 1].name))
+			add(t, " or %.*s", (int)value.len, value.data);
+		else
+			add(t, "%s%.*s: %.*s", i ? ", " : "", (int)name.len, name.data,
+				(int)value.len, value.data);
+	}
+}
+
+static void add_wanted(struct explanation *e, const struct rules_finding *f)
+{
+	struct text *t = &e->wanted;
+	if (f->kind)
+		add(t, "%s%s", f->kind, f->wanted || f->pairs || f->duration_ms ? " " : "");
+	for (size_t i = 0; f->wanted && i < f->wanted->n; i++)
+		add(t, "%s%.*s", i ? ", " : "", (int)f->wanted->v[i].len, f->wanted->v[i].data);
+	if (f->pairs)
+		add_pairs(t, f->pairs);
+	if (f->duration_ms)
+		add(t, "%" PRIu64 " s ago", *f->duration_ms / 1000);
+	if (f->duration_ms || (f->claims && is_date(sluice_str_of(f->claims)))) {
+		add(t, "%snow it is ", t->n ? "; " : "");
+		add_date(t, sluice_unix_ms());
+		add(t, ", leeway %" PRIu64 " s", e->conf->leeway / 1000);
+	}
+}
+
+static void on_finding(void *ctx, const struct rules_finding *f)
+{
+	struct explanation *e = ctx;
+	add_found(e, f);
+	if (strcmp(f->option, "issuer") == 0) {
+		for (size_t i = 0; i < e->conf->n_trusted; i++)
+			add(&e->wanted, "%s%.*s", i ? " or " : "",
+				(int)e->conf->trusted[i].name.len, e->conf->trusted[i].name.data);
+	} else {
+		add_wanted(e, f);
+	}
+	tell(e, f->option, f->why, f->which);
+}
+
+static void tell_claims(struct explanation *e, size_t issuer)
+{
+	struct expression_scratch *scratch = expression_scratch_new();
+	const struct rules_case judged = { .conf = e->conf,
+		.issuer = e->conf->trusted[issuer].name,
+		.claims = e->claims,
+		.now_ms = sluice_unix_ms(),
+		.scratch = scratch };
+	if (scratch)
+		(void)rules_explain(&judged, on_finding, e);
+	else
+		e->own_fault = true;
+	expression_scratch_free(&scratch);
+}
+
+/* ---- header and signature ------------------------------------------------------------------ */
+
+static void tell_type(struct explanation *e, const struct token *t)
+{
+	const sluice_strs *types = &e->conf->rules.types;
+	if (t->has_typ)
+		add(&e->found, "typ \"%.*s\"", (int)t->typ_len, t->typ);
+	for (size_t i = 0; i < types->n; i++)
+		add(&e->wanted, "%s%.*s", i ? ", " : "one of ", (int)types->v[i].len,
+			types->v[i].data);
+	tell_step(e, "types", rules_accept_type(e->conf, t) ? REASON_NONE : REASON_TOKEN_TYPE);
+}
+
+static enum reason verify(const struct jwt_conf *conf, const struct token *t,
+	const struct keyset *keys)
+{
+	struct verifier v = { .n = 0 };
+	enum reason why = verifier_init(&v) < 0
+		? REASON_NO_MEMORY
+		: reason_of_jose(verifier_check(&v, keys, t, conf->algorithms));
+	verifier_fini(&v);
+	return why;
+}
+
+/* keys NULL: there are none */
+static void tell_signature(struct explanation *e, const struct token *t, const struct keyset *keys)
+{
+	add(&e->found, "alg %s", alg_names[t->alg]);
+	if (t->has_kid)
+		add(&e->found, ", kid \"%.*s\"", (int)t->kid_len, t->kid);
+	if (e->keys_why[0])
+		add(&e->wanted, "the keys that were given cannot be used: %s", e->keys_why);
+	if (keys) {
+		add(&e->wanted, "one of %zu key%s", keys->n, keys->n == 1 ? "" : "s");
+		for (size_t i = 0; i < keys->n; i++) {
+			if (keys->v[i].kid)
+				add(&e->wanted, "%s%.*s", i ? ", " : ": ", (int)keys->v[i].kid_len,
+					keys->v[i].kid);
+		}
+	}
+	tell_step(e, "signature", keys ? verify(e->conf, t, keys) : REASON_JWKS_UNAVAILABLE);
+}
+
+/* ---- all of it ----------------------------------------------------------------------------- */
+
+/* The keys that verify tokens of the issuer, with a reference; NULL: there are none yet. */
+static struct keyset *keys_of(struct explanation *e, size_t issuer)
+{
+	if (e->q->keys.data) {
+		struct keyset *given = keys_read(e->q->keys, e->keys_why, sizeof(e->keys_why));
+		e->own_fault |= !given;
+		if (given)
+			e->keys_why[0] = '\0'; /* only of a key that was skipped */
+		return given;
+	}
+	struct keyset *keys = source_keys(e->conf->trusted[issuer].sub.source);
+	return keys ? keys_ref(keys) : NULL;
+}
+
+/* The first round is not over. */
+static bool keys_may_come(const struct issuer *i)
+{
+	return source_is_busy(i->sub.source) || !source_is_failing(i->sub.source);
+}
+
+static sluice_verdict verdict_of(const struct explanation *e)
+{
+	if (e->own_fault)
+		return SLUICE_FAIL;
+	return e->first == REASON_NONE ? SLUICE_NEXT : SLUICE_REPLY;
+}
+
+/* The header could be read. issuer: whose token it is; n_trusted: nobody's. */
+static void tell_token(struct explanation *e, const struct token *t, size_t issuer,
+	const struct keyset *keys)
+{
+	json_t *claims;
+	bool is_trusted = issuer < e->conf->n_trusted;
+	tell_type(e, t);
+	if (is_trusted)
+		tell_signature(e, t, keys);
+	enum reason why = reason_of_jose(token_read_claims(t, &claims));
+	if (why != REASON_NONE) {
+		tell_step(e, "claims", why);
+		return;
+	}
+	e->claims = claims;
+	tell_claims(e, is_trusted ? issuer : 0);
+	json_decref(claims);
+}
+
+static void judge(struct explanation *e, const struct token *t, size_t issuer,
+	const struct keyset *keys, enum reason opened)
+{
+	add(&e->found, "%zu bytes", e->q->credential.len);
+	add(&e->wanted, "at most %" PRIu64, e->conf->max_size);
+	tell_step(e, "max_size",
+		e->q->credential.len > e->conf->max_size ? REASON_TOKEN_TOO_LARGE : REASON_NONE);
+	bool is_open = opened == REASON_NONE || opened == REASON_TOKEN_TYPE;
+	tell_step(e, "form", is_open ? REASON_NONE : opened);
+	if (is_open)
+		tell_token(e, t, issuer, keys);
+}
+
+sluice_verdict explain_token(const struct jwt_conf *conf, const sluice_question *q)
+{
+	struct explanation e = { .conf = conf, .q = q };
+	struct token t;
+	struct keyset *keys = NULL;
+	json_t *claims = NULL;
+	size_t issuer = conf->n_trusted;
+	if (conf->n_trusted == 0 || introspect_wants(conf, q->credential)) {
+		add(&e.wanted,
+			"a server is asked about it (introspection), which is not done here");
+		tell_step(&e, "introspection", REASON_NONE);
+		return SLUICE_FAIL;
+	}
+	enum reason opened = judge_open(conf, &t, q->credential);
+	if (opened == REASON_NONE || opened == REASON_TOKEN_TYPE) {
+		if (judge_issuer(conf, &t, &issuer, &claims) != REASON_NONE)
+			issuer = conf->n_trusted; /* the rules say what is wrong */
+		json_decref(claims);
+		keys = issuer < conf->n_trusted ? keys_of(&e, issuer) : NULL;
+		if (issuer < conf->n_trusted && !keys && !q->keys.data && !q->last &&
+			keys_may_come(&conf->trusted[issuer]))
+			return SLUICE_WAIT;
+	}
+	judge(&e, &t, issuer, keys, opened);
+	if (keys)
+		keys_unref(keys);
+	return verdict_of(&e);
+}
