@@ -89,7 +89,7 @@ static const sluice_option jwt_options[] = {
 		.doc = "ask an authorization server about tokens that are no JWT (RFC 7662)"),
 	OPT(BLOCK, fetch_proxy, .sub = proxy_options, .sub_size = sizeof(struct proxy),
 		.flags = SLUICE_F_SUBOBJECT,
-		.doc = "the HTTP proxy through which keys are fetched; left out: that of "
+		.doc = "the HTTP proxy for fetches of keys and introspection; left out: that of "
 		       "runtime.fetch_proxy, if there is one"),
 	OPT(DURATION, ready_wait, .def = "0", .max = "1h",
 		.doc = "how long after its start the gateway is not ready (/readyz) while an "
