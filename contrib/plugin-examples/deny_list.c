@@ -84,6 +84,17 @@ static int deny_list_load(sluice_instance *inst, const struct deny_list *d)
 	return l ? 0 : rc ? rc : -ENOMEM;
 }
 
+/* What an operator sees of it. rc: of the last try. */
+static void deny_list_tell(sluice_instance *inst, const struct deny_list *d, int rc)
+{
+	const sluice_dependency state = { .size = sizeof(state),
+		.name = SLUICE_STR("list"),
+		.state = rc < 0 ? SLUICE_DEPENDENCY_FAILING : SLUICE_DEPENDENCY_OK,
+		.source = d->file,
+		.text = { rc < 0 ? strerror(-rc) : "", rc < 0 ? strlen(strerror(-rc)) : 0 } };
+	sluice_dependency_set(inst, &state);
+}
+
 static void deny_list_again(sluice_instance *inst, void *conf)
 {
 	const struct deny_list *d = conf;
@@ -91,6 +102,7 @@ static void deny_list_again(sluice_instance *inst, void *conf)
 	if (rc < 0)
 		sluice_log(inst, SLUICE_LOG_WARN, "cannot read %.*s: %s; the list stays as it was",
 			(int)d->file.len, d->file.data, strerror(-rc));
+	deny_list_tell(inst, d, rc);
 	sluice_timer(inst, d->every, deny_list_again);
 }
 
@@ -107,6 +119,7 @@ static int deny_list_check(sluice_instance *inst, void *conf)
 static int deny_list_start(sluice_instance *inst, void *conf)
 {
 	const struct deny_list *d = conf;
+	deny_list_tell(inst, d, 0); /* check() has read it */
 	sluice_timer(inst, d->every, deny_list_again);
 	return 0;
 }

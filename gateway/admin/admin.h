@@ -43,6 +43,7 @@ struct admin_facts {
 	enum admin_phase phase;
 	unsigned waiting;    /* STARTING: workers that have no configuration yet */
 	unsigned unchecked;  /* servers whose first check has not ended, since the start */
+	unsigned awaited;    /* dependencies of plugins, since the start; see dependencies.h */
 	uint64_t started_ns; /* monotonic */
 	/* borrowed for the call: the configuration in force; NULL: none yet */
 	const struct snapshot *snap;

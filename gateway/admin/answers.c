@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "admin/call.h"
+#include "admin/dependencies.h"
 #include "admin/metrics.h"
 #include "admin/order.h"
 #include "admin/purge.h"
@@ -47,7 +48,7 @@ void answer_readyz(struct admin_call *c)
 {
 	struct admin_facts f = call_facts(c);
 	struct json_out o;
-	if (f.phase == ADMIN_SERVING && !f.n_silent && !f.unchecked) {
+	if (f.phase == ADMIN_SERVING && !f.n_silent && !f.unchecked && !f.awaited) {
 		call_answer(c, 200, STR("text/plain; charset=utf-8"), STR("ready\n"));
 		return;
 	}
@@ -66,6 +67,8 @@ void answer_readyz(struct admin_call *c)
 		json_strf(&o, "starting: %u workers have no configuration yet", f.waiting);
 	if (f.unchecked)
 		json_strf(&o, "starting: the first check of %u servers has not ended", f.unchecked);
+	if (f.awaited)
+		dependencies_write_reasons(&o, f.snap, f.started_ns);
 	for (unsigned i = 0; i < f.n_silent; i++)
 		json_str(&o, str_of(f.silent[i].text));
 	json_close(&o, ']');

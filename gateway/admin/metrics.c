@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "admin/dependencies.h"
 #include "admin/servers.h"
 #include "base/clock.h"
 #include "obs/metric.h"
@@ -203,4 +204,5 @@ void metrics_write(struct buf *out, const struct snapshot *snap, const struct ga
 	metrics_checks(out, all, total);
 	free(all);
 	metrics_certificates(out, snap);
+	dependencies_write_metrics(out, snap);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "admin/dependencies.h"
 #include "admin/servers.h"
 #include "net/resolve.h"
 #include "store/cache.h"
@@ -342,6 +343,8 @@ void status_write(struct json_out *o, const struct admin_facts *f, const struct 
 	status_upstreams(o, f->snap, v, n);
 	status_names(o);
 	status_caches(o);
+	json_key(o, STR("dependencies"));
+	dependencies_write(o, f->snap);
 	if (left_out)
 		put_uint(o, "servers_left_out", left_out);
 	json_close(o, '}');

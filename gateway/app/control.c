@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "admin/dependencies.h"
 #include "app/inherited.h"
 #include "app/successor.h"
 #include "app/watch.h"
@@ -26,8 +27,9 @@ static void control_facts(void *ctx, struct admin_facts *f)
 		[PROCESS_STOPPING] = ADMIN_DRAINING,
 	};
 	struct process *p = ctx;
-	/* once: servers that a reload brings do not make the gateway unready */
+	/* once: servers and dependencies that a reload brings do not make the gateway unready */
 	p->checked = p->checked || (p->ready && !records_awaited());
+	p->supplied = p->supplied || (p->ready && !dependencies_awaited(p->snap, p->started_ns));
 	*f = (struct admin_facts){ .phase = phases[p->phase],
 		.waiting = p->n_workers - p->applied,
 		.started_ns = p->started_ns,
@@ -40,6 +42,8 @@ static void control_facts(void *ctx, struct admin_facts *f)
 		f->phase = ADMIN_STARTING;
 	if (!p->checked)
 		f->unchecked = records_awaited();
+	if (!p->supplied)
+		f->awaited = dependencies_awaited(p->snap, p->started_ns);
 	for (unsigned i = 0; p->workers && i < p->n_workers && f->n_silent < ADMIN_SILENT; i++) {
 		if (!watch_is_silent(p, i))
 			continue;

@@ -62,15 +62,22 @@ static void process_settle(struct process *p)
 	module_each(process_tell_changed, p);
 }
 
+/* How all threads reach others. Before instances start, which may fetch at once. */
+static void process_configure(const struct runtime_conf *conf)
+{
+	resolve_configure(&conf->resolve);
+	fetch_proxy_configure(&conf->fetch_proxy);
+}
+
 /* Put s in force. On failure everything stays as it was, the access log included. */
 static bool process_take_over(struct process *p, struct snapshot *s, struct diag *d)
 {
 	if (!logs_open(p, s, d))
 		return false;
-	resolve_configure(&s->conf.runtime.resolve);
+	process_configure(&s->conf.runtime);
 	if (apply_snapshot(p, s, d))
 		return true;
-	resolve_configure(&p->snap->conf.runtime.resolve);
+	process_configure(&p->snap->conf.runtime);
 	(void)logs_open(p, p->snap, d);
 	return false;
 }
@@ -258,7 +265,7 @@ static bool process_begin(struct process *p, struct diag *d)
 		p->tell = (struct discovered_workers){ p->worker_list, p->n_workers,
 			upstream_on_set };
 		sources_begin(&p->main, &p->tell);
-		resolve_configure(&s->conf.runtime.resolve);
+		process_configure(&s->conf.runtime);
 		control_workers(p);
 		records_set_workers(&p->main, p->worker_list, p->n_workers, upstream_on_record);
 		ok = logs_open(p, s, d) && apply_snapshot(p, s, d);

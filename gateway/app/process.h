@@ -130,14 +130,15 @@ struct process {
 	void (*on_succeeded)(struct process *p); /* a successor serves */
 	void (*on_drained)(struct process *p);   /* no worker has a connection any more */
 	unsigned applied;                        /* workers that use the newest snapshot */
-	bool reload_wanted;     /* a reload was asked for while one was under way */
-	unsigned empty;         /* workers that have drained */
-	bool ready;             /* every worker has had a configuration */
-	bool checked;           /* the first round of checks of servers is over */
-	bool serves;            /* and what follows from that was done */
-	bool handed_over;       /* the sockets are another process's, from now on or still */
-	struct logger *logger;  /* owned; NULL: no access log yet */
-	struct admin *admin;    /* owned; NULL: no admin address is configured */
+	bool reload_wanted;    /* a reload was asked for while one was under way */
+	unsigned empty;        /* workers that have drained */
+	bool ready;            /* every worker has had a configuration */
+	bool checked;          /* the first round of checks of servers is over */
+	bool supplied;         /* the dependencies of plugins for which readiness waits are there */
+	bool serves;           /* and what follows from that was done */
+	bool handed_over;      /* the sockets are another process's, from now on or still */
+	struct logger *logger; /* owned; NULL: no access log yet */
+	struct admin *admin;   /* owned; NULL: no admin address is configured */
 	struct addr admin_addr; /* where it is served */
 	bool admin_is_lent;     /* its socket is that of who started the process */
 	struct successor successor;

@@ -12,6 +12,7 @@
 #include "base/stat.h"
 #include "http1/client_impl.h"
 #include "net/shortage.h"
+#include "net/tunnel_transport.h"
 #include "tls/info.h"
 
 enum { WHY_TEXT = 160 }; /* bytes of an explanation */
@@ -129,12 +130,19 @@ static void conn_on_fail(struct stream *s, int error)
 	struct http1_conn *c = s->data;
 	if (c->state == CONN_OPENING) {
 		char why[WHY_TEXT];
-		if (error == -1)
+		const char *tunnel = tunnel_why(s);
+		if (tunnel[0])
+			(void)snprintf(why, sizeof(why), "%s", tunnel);
+		else if (error == -1)
 			(void)tls_error_text(s, why, sizeof(why));
 		else
 			(void)snprintf(why, sizeof(why), "%s", strerror(error));
 		c->why = why;
-		http1_conn_gone(c, error == -1 ? ERR_UPSTREAM_TLS : shortage_of(error));
+		if (tunnel[0])
+			error = ERR_CONNECT_FAILED;
+		else
+			error = error == -1 ? ERR_UPSTREAM_TLS : shortage_of(error);
+		http1_conn_gone(c, error);
 		c->why = NULL;
 	} else if (c->state == CONN_FREE) {
 		http1_conn_gone(c, 0);

@@ -2,15 +2,9 @@
 #include "net/proxy_transport.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
 #include "base/mem.h"
-
-/* What stands in stream.tls meanwhile. */
-struct behind {
-	const struct transport *next; /* borrowed: const table */
-	void *state;                  /* owned: of next */
-};
+#include "net/behind.h"
 
 struct reader {
 	struct behind behind;
@@ -20,46 +14,9 @@ struct reader {
 
 struct writer {
 	struct behind behind;
-	unsigned len, sent;
+	size_t len, sent;
 	char header[PROXY_HEADER_WRITTEN];
 };
-
-/* The stream is the next transport's from here on. */
-static void behind_hand_over(struct stream *s)
-{
-	struct behind *b = s->tls;
-	s->transport = b->next;
-	s->tls = b->state;
-	free(b);
-}
-
-static enum io behind_go_on(struct stream *s)
-{
-	behind_hand_over(s);
-	return s->transport->handshake ? s->transport->handshake(s) : IO_OK;
-}
-
-static void behind_free(struct stream *s)
-{
-	if (!s->tls)
-		return;
-	behind_hand_over(s);
-	if (s->transport->free)
-		s->transport->free(s);
-}
-
-/* Nothing is read or written before the handshake is through, and then not here. */
-static enum io nothing_to_read(struct stream *s, size_t want)
-{
-	(void)s, (void)want;
-	return IO_AGAIN;
-}
-
-static enum io nothing_to_write(struct stream *s)
-{
-	(void)s;
-	return IO_AGAIN;
-}
 
 /* ---- reading one --------------------------------------------------------------------------- */
 
@@ -117,8 +74,8 @@ const char *proxy_reader_why(const struct stream *s)
 }
 
 const struct transport transport_proxy_reader = {
-	.read = nothing_to_read,
-	.write = nothing_to_write,
+	.read = behind_read,
+	.write = behind_write,
 	.handshake = reader_handshake,
 	.free = behind_free,
 };
@@ -128,18 +85,9 @@ const struct transport transport_proxy_reader = {
 static enum io writer_handshake(struct stream *s)
 {
 	struct writer *w = s->tls;
-	uint64_t before = s->bytes_out;
-	while (w->sent < w->len) {
-		struct iovec iov = { w->header + w->sent, w->len - w->sent };
-		size_t n;
-		enum io io = stream_raw_write(s, &iov, 1, iov.iov_len, &n);
-		s->bytes_out = before;
-		if (io == IO_AGAIN)
-			return IO_AGAIN;
-		if (io != IO_OK)
-			break; /* the next transport finds the same end, and reports it */
-		w->sent += (unsigned)n;
-	}
+	if (behind_send(s, w->header, w->len, &w->sent) == IO_AGAIN)
+		return IO_AGAIN;
+	/* after a failure the next transport finds the same end, and reports it */
 	return behind_go_on(s);
 }
 
@@ -148,14 +96,14 @@ void *proxy_writer_new(sluice_str header, const struct transport *next, void *ne
 	struct writer *w = mem_new(struct writer);
 	check(header.len <= sizeof(w->header), "a PROXY header of %zu bytes", header.len);
 	w->behind = (struct behind){ next, next_state };
-	w->len = (unsigned)header.len;
+	w->len = header.len;
 	memcpy(w->header, header.data, header.len);
 	return w;
 }
 
 const struct transport transport_proxy_writer = {
-	.read = nothing_to_read,
-	.write = nothing_to_write,
+	.read = behind_read,
+	.write = behind_write,
 	.handshake = writer_handshake,
 	.free = behind_free,
 };

@@ -7,6 +7,7 @@
 #include "policy/attr.h"
 #include "policy/background.h"
 #include "policy/blame.h"
+#include "policy/dependency.h"
 #include "policy/discovery.h"
 #include "policy/edit.h"
 #include "policy/expr.h"
@@ -433,4 +434,5 @@ const sluice_host host_table = {
 	.identify = identity_set,
 	.credentials_absent = identity_absent,
 	.own = host_own,
+	.dependency_set = host_dependency_set,
 };

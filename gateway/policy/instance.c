@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "obs/access_log.h"
+#include "policy/dependency.h"
 #include "policy/expr.h"
 #include "policy/instance_fact.h"
 #include "policy/running.h"
@@ -195,6 +196,7 @@ static void instance_free(sluice_instance *inst)
 	while (inst->n_caches)
 		cache_close(&inst->caches[--inst->n_caches]);
 	when_free(inst->conditions);
+	dependencies_free(&inst->dependencies);
 	pthread_mutex_destroy(&inst->lock);
 	arena_fini(&inst->arena);
 	arena_fini(&inst->scratch);

@@ -21,6 +21,7 @@
 
 struct access_log;
 struct consumers;
+struct dependency;
 struct log_sink;
 struct stated;
 struct fetch;
@@ -167,8 +168,9 @@ struct sluice_instance {
 	unsigned n_tables;
 	struct cache_user caches[INSTANCE_CACHES];
 	unsigned n_caches;
-	struct instance_fact *facts;  /* in the arena */
-	sluice_condition *conditions; /* owned: all that its options have */
+	struct instance_fact *facts;     /* in the arena */
+	sluice_condition *conditions;    /* owned: all that its options have */
+	struct dependency *dependencies; /* owned: what its plugin told of them */
 	/* guards published: the main thread writes, workers read when they attach */
 	pthread_mutex_t lock;
 	struct published *published; /* shared: ref */

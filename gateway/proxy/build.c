@@ -139,7 +139,8 @@ struct snapshot *snapshot_load(const char *file, const struct snapshot_env *env,
 		err |= bind_map(&b.bind, b.config.root, gateway_options, &s->conf);
 		build_workers(&b);
 		build_overload(&b);
-		if (resolve_conf_check(&b.bind, &s->conf.runtime.resolve) < 0)
+		if (resolve_conf_check(&b.bind, &s->conf.runtime.resolve) < 0 ||
+			fetch_proxy_check(&b.bind, &s->conf.runtime.fetch_proxy) < 0)
 			err = -1;
 		build_stores(&b);
 		build_listeners(&b);

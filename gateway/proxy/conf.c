@@ -40,6 +40,10 @@ static const sluice_option runtime_options[] = {
 	SLUICE_OPTION(SLUICE_T_BLOCK, struct runtime_conf, resolve, .sub = resolve_options,
 		.sub_size = sizeof(struct resolve_conf), .flags = SLUICE_F_SUBOBJECT,
 		.doc = "how names of servers are looked up"),
+	SLUICE_OPTION(SLUICE_T_BLOCK, struct runtime_conf, fetch_proxy, .sub = fetch_proxy_options,
+		.sub_size = sizeof(struct fetch_proxy_conf), .flags = SLUICE_F_SUBOBJECT,
+		.doc = "the HTTP proxy for what plugins fetch by URL, such as keys of issuers; "
+		       "never for requests of clients"),
 	SLUICE_OPTIONS_END,
 };
 

@@ -8,6 +8,7 @@
 #include "obs/conf.h"
 #include "store/conf.h"
 #include "upstream/conf.h"
+#include "upstream/fetch_proxy.h"
 
 struct node;
 
@@ -24,6 +25,7 @@ struct runtime_conf {
 	bool core_dumps;
 	struct overload_conf overload;
 	struct resolve_conf resolve;
+	struct fetch_proxy_conf fetch_proxy;
 };
 
 struct admin_conf {

@@ -14,6 +14,7 @@
 #include "tls/client.h"
 #include "upstream/fetch_call.h"
 #include "upstream/fetch_conn.h"
+#include "upstream/fetch_proxy.h"
 #include "upstream/url.h"
 
 enum {
@@ -34,7 +35,9 @@ struct fetch {
 	struct timer timer; /* of the whole fetch */
 	const char *stage;  /* what it waits for, for the error's text; NULL: conn.stage */
 	struct url url;
-	const char *host; /* NUL-terminated */
+	const char *host;         /* NUL-terminated */
+	const char *told;         /* what it fetches from, for people */
+	struct fetch_proxy proxy; /* host NULL: it goes through none */
 	struct request_head head;
 	sluice_str body;
 	size_t max_body;
@@ -126,7 +129,7 @@ static sluice_status fetch_status_of(int err)
 static void fetch_fail_by(struct fetch *f, int err)
 {
 	const char *why = f->upstream ? fetch_call_why(&f->over) : f->conn.why;
-	fetch_fail(f, fetch_status_of(err), err, "%s: %s%s%s", f->host, err_info(err)->text,
+	fetch_fail(f, fetch_status_of(err), err, "%s: %s%s%s", f->told, err_info(err)->text,
 		why[0] ? " " : "", why);
 }
 
@@ -158,7 +161,7 @@ static void fetch_on_due(struct timer *t)
 {
 	struct fetch *f = container_of(t, struct fetch, timer);
 	/* the caller's time is up, which is not the server's fault */
-	fetch_fail(f, SLUICE_TIMEOUT, ERR_DEADLINE_EXCEEDED, "%s: no time was left for %s", f->host,
+	fetch_fail(f, SLUICE_TIMEOUT, ERR_DEADLINE_EXCEEDED, "%s: no time was left for %s", f->told,
 		f->stage ? f->stage : f->conn.stage);
 }
 
@@ -176,7 +179,7 @@ static void fetch_on_head(struct origin *o, struct response_head *h)
 	f->answer_head = h;
 	f->stage = "the body of its response";
 	if (h->body == BODY_LENGTH && h->body_length > f->max_body)
-		fetch_fail(f, SLUICE_ERROR, 0, "%s: the response is larger than %zu bytes", f->host,
+		fetch_fail(f, SLUICE_ERROR, 0, "%s: the response is larger than %zu bytes", f->told,
 			f->max_body);
 }
 
@@ -184,7 +187,7 @@ static void fetch_on_body(struct origin *o, struct buf *data)
 {
 	struct fetch *f = o->user;
 	if (data->len > f->max_body - f->answer.len)
-		fetch_fail(f, SLUICE_ERROR, 0, "%s: the response is larger than %zu bytes", f->host,
+		fetch_fail(f, SLUICE_ERROR, 0, "%s: the response is larger than %zu bytes", f->told,
 			f->max_body);
 	else
 		buf_move_all(&f->answer, data);
@@ -252,7 +255,7 @@ static void fetch_on_no_conn(struct fetch_conn *c, int err)
 {
 	struct fetch *f = container_of(c, struct fetch, conn);
 	if (err == ERR_NOT_RESOLVED)
-		fetch_fail(f, SLUICE_UNREACHABLE, err, "%s: %s", f->host, c->why);
+		fetch_fail(f, SLUICE_UNREACHABLE, err, "%s: %s", f->told, c->why);
 	else
 		fetch_fail_by(f, err);
 }
@@ -293,7 +296,58 @@ static const char *fetch_take_url(struct fetch *f, sluice_str text)
 		return conf ? "the URL is https, and the upstream has no TLS"
 			    : "the URL is https, and TLS is not set up";
 	f->host = arena_str(&f->arena, conf ? conf->name : f->url.host).data;
+	f->told = f->host;
 	return NULL;
+}
+
+static const char *fetch_take_proxy(struct fetch *f, const sluice_fetch_request *r)
+{
+	struct fetch_proxy p = { .host = NULL };
+	const char *why = NULL;
+	if (f->upstream || str_eq(r->proxy, STR("direct")))
+		return NULL;
+	if (r->proxy.len)
+		why = fetch_proxy_read(r->proxy, r->proxy_credentials, &f->arena, &p);
+	else if (!fetch_proxy_default(f->url.host, &f->arena, &p))
+		return NULL;
+	f->proxy = p;
+	f->told = arena_printf(&f->arena, "%s through the proxy %s:%u", f->host,
+		p.host ? p.host : "", (unsigned)p.port)
+			  .data;
+	return why;
+}
+
+/* RFC 9112 3.2.2: of an http URL the proxy is asked for all of it. */
+static const char *fetch_ask_proxy(struct fetch *f)
+{
+	int err = 0;
+	if (!f->proxy.host || f->url.https)
+		return NULL;
+	f->head.path = f->head.target = arena_printf(&f->arena, "http://%.*s%.*s",
+		STR_ARG(f->url.authority), STR_ARG(f->url.path));
+	if (f->proxy.authorization.len)
+		err = fields_add(&f->head.fields, &f->arena, STR("Proxy-Authorization"),
+			f->proxy.authorization);
+	return err ? "the request is too large" : NULL;
+}
+
+/* Where the connection leads. */
+static struct fetch_place fetch_place(struct fetch *f, bool keep)
+{
+	const struct fetch_proxy *p = &f->proxy;
+	struct fetch_place place = { .host = f->host,
+		.port = f->url.port,
+		.tls = f->url.https ? f->tls : NULL,
+		.keep = keep };
+	if (p->host && f->url.https) {
+		place.via = p->host;
+		place.via_port = p->port;
+		place.connect = fetch_proxy_connect(p, &f->url, &f->arena);
+	} else if (p->host) {
+		place.host = p->host;
+		place.port = p->port;
+	}
+	return place;
 }
 
 static const char *fetch_take(struct fetch *f, const sluice_fetch_request *r)
@@ -301,6 +355,8 @@ static const char *fetch_take(struct fetch *f, const sluice_fetch_request *r)
 	sluice_str method = r->method.len ? r->method : STR("GET");
 	const char *why = fetch_take_url(f, r->url);
 
+	if (!why)
+		why = fetch_take_proxy(f, r);
 	if (why)
 		return why;
 	if (!str_is_token(method) || str_eq(method, STR("CONNECT")))
@@ -321,7 +377,8 @@ static const char *fetch_take(struct fetch *f, const sluice_fetch_request *r)
 		.body = r->body.len ? BODY_LENGTH : BODY_NONE,
 		.body_length = r->body.len,
 	};
-	return fetch_take_headers(f, &r->headers);
+	why = fetch_ask_proxy(f);
+	return why ? why : fetch_take_headers(f, &r->headers);
 }
 
 struct fetch *fetch_start(struct worker *w, const sluice_fetch_request *given,
@@ -351,10 +408,7 @@ struct fetch *fetch_start(struct worker *w, const sluice_fetch_request *given,
 		fetch_free(f);
 		return NULL;
 	}
-	const struct fetch_target target = { .place = { .host = f->host,
-						     .port = f->url.port,
-						     .tls = f->url.https ? f->tls : NULL,
-						     .keep = way->keep },
+	const struct fetch_target target = { .place = fetch_place(f, way->keep),
 		.due_ns = worker_now(w) + r.timeout_ms * NS_PER_MS };
 	worker_timer(w, &f->timer, r.timeout_ms * NS_PER_MS);
 	if (f->upstream) {

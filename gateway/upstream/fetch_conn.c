@@ -15,9 +15,11 @@ static void fetch_conn_try(struct fetch_conn *c, int err);
 
 static void fetch_conn_look_up(struct fetch_conn *c)
 {
+	const struct fetch_place *p = &c->place;
 	c->reused = false;
-	c->stage = "the look-up of the name";
-	resolve_start(c->worker, &c->resolve, str_of(c->place.host), c->place.port);
+	c->stage = p->via ? "the look-up of the proxy's name" : "the look-up of the name";
+	resolve_start(c->worker, &c->resolve, str_of(p->via ? p->via : p->host),
+		p->via ? p->via_port : p->port);
 }
 
 static struct fetch_conn *fetch_conn_of(struct fetch_link_user *u)

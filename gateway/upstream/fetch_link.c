@@ -1,10 +1,13 @@
 /* Connections of fetches by URL. See the header. */
 #include "upstream/fetch_link.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "base/hash.h"
 #include "base/mem.h"
 #include "base/stat.h"
+#include "net/tunnel_transport.h"
 #include "tls/client.h"
 #include "tls/transport.h"
 #include "upstream/endpoint.h"
@@ -22,6 +25,7 @@ struct fetch_link {
 	struct http1_conn *conn;      /* owned */
 	struct fetch_link_user *user; /* borrowed; NULL: idle, or its fetch is over */
 	uint64_t identity[2];         /* of its TLS client; 0, 0: plain */
+	uint64_t tunnel[2];           /* of its tunnel; 0, 0: it has none */
 	uint16_t port;
 	bool keep;
 	char host[];
@@ -121,25 +125,42 @@ static void link_identity(const struct fetch_place *p, uint64_t out[2])
 		tls_client_identity(p->tls, out);
 }
 
+/* The proxy and its credentials; what host it leads to is compared elsewhere. */
+static void link_tunnel(const struct fetch_place *p, uint64_t out[2])
+{
+	char via[300];
+	out[0] = out[1] = 0;
+	if (!p->via)
+		return;
+	int n = snprintf(via, sizeof(via), "%s:%u", p->via, p->via_port);
+	uint64_t proxy[2];
+	hash_str128(str_n(via, (size_t)n < sizeof(via) ? (size_t)n : sizeof(via) - 1), proxy);
+	hash_str128(p->connect, out);
+	out[0] ^= proxy[0];
+	out[1] ^= proxy[1];
+}
+
 static bool link_leads_to(const struct fetch_link *l, const struct fetch_place *p,
-	const uint64_t identity[2])
+	const uint64_t identity[2], const uint64_t tunnel[2])
 {
 	return l->port == p->port && l->identity[0] == identity[0] &&
-		l->identity[1] == identity[1] && strcmp(l->host, p->host) == 0;
+		l->identity[1] == identity[1] && l->tunnel[0] == tunnel[0] &&
+		l->tunnel[1] == tunnel[1] && strcmp(l->host, p->host) == 0;
 }
 
 struct fetch_link *fetch_link_take(struct worker *w, const struct fetch_place *p,
 	struct fetch_link_user *user)
 {
 	struct fetch_part *part = link_part(w);
-	uint64_t identity[2];
+	uint64_t identity[2], tunnel[2];
 	if (!p->keep)
 		return NULL;
 	link_identity(p, identity);
+	link_tunnel(p, tunnel);
 	for (struct list *e = part->idle.prev, *before; e != &part->idle; e = before) {
 		struct fetch_link *l = container_of(e, struct fetch_link, at);
 		before = e->prev;
-		if (!link_leads_to(l, p, identity))
+		if (!link_leads_to(l, p, identity, tunnel))
 			continue;
 		if (http1_conn_check_stale(l->conn)) {
 			link_close(l);
@@ -167,6 +188,19 @@ static bool link_take_quota(struct worker *w)
 	return false;
 }
 
+/* session: NULL for plain; it is given away. */
+static struct http1_conn *link_connect(struct fetch_link *l, const struct fetch_place *p,
+	const struct addr *to, const struct http1_conn_conf *conf, void *session, int *err)
+{
+	const struct transport *t = session ? &transport_tls : &transport_plain;
+	void *state = session;
+	if (p->via) {
+		state = tunnel_new(p->connect, t, state);
+		t = &transport_tunnel;
+	}
+	return http1_conn_open(l->worker, to, t, state, conf, &owner, l, err);
+}
+
 struct fetch_link *fetch_link_open(struct worker *w, const struct fetch_place *p,
 	const struct addr *to, const struct http1_conn_conf *conf, struct fetch_link_user *user,
 	int *err)
@@ -183,12 +217,12 @@ struct fetch_link *fetch_link_open(struct worker *w, const struct fetch_place *p
 	l->port = p->port;
 	l->keep = p->keep;
 	link_identity(p, l->identity);
+	link_tunnel(p, l->tunnel);
 	memcpy(l->host, p->host, len);
 	void *session = p->tls ? tls_client_start(p->tls, w->id, p->host, NULL) : NULL;
 	*err = ERR_UPSTREAM_TLS;
 	if (!p->tls || session)
-		l->conn = http1_conn_open(w, to, session ? &transport_tls : &transport_plain,
-			session, conf, &owner, l, err);
+		l->conn = link_connect(l, p, to, conf, session, err);
 	if (l->conn)
 		return l;
 	link_free(l);

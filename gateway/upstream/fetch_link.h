@@ -18,6 +18,11 @@ enum { FETCH_LINKS_IDLE = 32, FETCH_LINK_IDLE_MS = 30000 };
 struct fetch_place {
 	const char *host; /* NUL-terminated */
 	uint16_t port;
+	/* Through a proxy's tunnel: where the proxy is, and the head of the request that makes the
+	 * tunnel. via NULL: not so. */
+	const char *via; /* NUL-terminated */
+	uint16_t via_port;
+	sluice_str connect;
 	struct tls_client *tls; /* NULL: plain */
 	/* whether the connection may be kept when its fetch is over, and an idle one taken */
 	bool keep;

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "date.h"
+#include "../shared/date.h"
 
 enum { LENGTHS = 2 * sizeof(uint32_t) };
 

@@ -1,7 +1,7 @@
 /* What is stored, and how long it is fresh. See the header. */
 #include "rule.h"
 
-#include "date.h"
+#include "../shared/date.h"
 #include "validator.h"
 
 #define MS_OF_S UINT64_C(1000)

@@ -6,7 +6,7 @@
 #define CACHE_RULE_H
 
 #include "conf.h"
-#include "directives.h"
+#include "../shared/directives.h"
 
 #define NS_OF_MS UINT64_C(1000000)
 

@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "date.h"
+#include "../shared/date.h"
 #include "decimal.h"
 #include "range.h"
 #include "validator.h"

@@ -10,9 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "kids.h"
 #include "strict.h"
 
-enum { MAX_DEPTH = 8, MAX_KID = 256, MAX_MEMBER = (KEYS_MAX_RSA + 7) / 8 };
+enum { MAX_DEPTH = 8, MAX_KID = 256, MAX_MEMBER = (KEYS_MAX_RSA + 7) / 8, SHOWN_KID = 40 };
 
 static _Atomic uint64_t generations;
 
@@ -204,33 +205,55 @@ static const char *read_key(struct key *key, const json_t *jwk)
 	return wrong;
 }
 
-/* Describe a key that was skipped. kid is text of the issuer: only characters that are safe in a
- * log are shown. */
+/* The kid of a key that is not taken, as it is shown: it is text of the issuer, so only characters
+ * that are safe in a log. "": it has none, or one that is too long. */
+static void show_kid(const json_t *jwk, char shown[static SHOWN_KID])
+{
+	sluice_str kid;
+	shown[0] = '\0';
+	if (!json_is_object(jwk) || !json_member_str(jwk, "kid", &kid) || !kid.len ||
+		kid.len >= SHOWN_KID)
+		return;
+	for (size_t i = 0; i < kid.len; i++)
+		shown[i] = kid.data[i] > ' ' && kid.data[i] < 0x7f ? kid.data[i] : '?';
+	shown[kid.len] = '\0';
+}
+
+/* Describe a key that was skipped. */
 static void say_passed_over(char *why, size_t why_size, size_t index, const json_t *jwk,
 	const char *wrong)
 {
-	sluice_str kid;
-	char shown[40] = "";
-	if (json_is_object(jwk) && json_member_str(jwk, "kid", &kid) && kid.len &&
-		kid.len < sizeof shown) {
-		for (size_t i = 0; i < kid.len; i++)
-			shown[i] = kid.data[i] > ' ' && kid.data[i] < 0x7f ? kid.data[i] : '?';
-	}
+	char shown[SHOWN_KID];
+	show_kid(jwk, shown);
 	(void)snprintf(why, why_size, "key %zu%s%s cannot be used: %s", index + 1,
 		shown[0] ? ", kid " : "", shown, wrong);
 }
 
-static struct keyset *read_keys(const json_t *keys, char *why, size_t why_size)
+/* Name the keys that are left out, from that index on, as far as there is room. */
+static void say_left_out(char *why, size_t why_size, const json_t *keys, size_t from)
 {
-	size_t i;
-	const json_t *jwk;
-	struct keyset *set = calloc(1, sizeof *set + json_array_size(keys) * sizeof set->v[0]);
-	if (!set) {
-		(void)snprintf(why, why_size, "no memory");
-		return NULL;
+	char shown[SHOWN_KID];
+	size_t count = json_array_size(keys);
+	int n = snprintf(why, why_size, "only the first %d are used, left out:", KEYS_MAX);
+	size_t at = n > 0 ? (size_t)n : why_size;
+	for (size_t i = from; i < count; i++) {
+		if (at + SHOWN_KID + sizeof ", key 4294967295 and 4294967295 more" > why_size) {
+			(void)snprintf(why + at, at < why_size ? why_size - at : 0, " and %zu more",
+				count - i);
+			return;
+		}
+		show_kid(json_array_get(keys, i), shown);
+		n = shown[0] ? snprintf(why + at, why_size - at, " %s", shown)
+			     : snprintf(why + at, why_size - at, " key %zu", i + 1);
+		at += n > 0 ? (size_t)n : 0;
 	}
-	set->refs = 1;
-	json_array_foreach (keys, i, jwk) {
+}
+
+static bool take_keys(struct keyset *set, const json_t *keys, char *why, size_t why_size)
+{
+	size_t i, count = json_array_size(keys);
+	for (i = 0; i < count && set->n < KEYS_MAX; i++) {
+		const json_t *jwk = json_array_get(keys, i);
 		const char *wrong = read_key(&set->v[set->n], jwk);
 		if (wrong)
 			say_passed_over(why, why_size, i, jwk, wrong);
@@ -238,7 +261,23 @@ static struct keyset *read_keys(const json_t *keys, char *why, size_t why_size)
 			set->n++;
 	}
 	ERR_clear_error(); /* leave no errors in the queue for TLS on this thread */
-	return set;
+	if (i < count)
+		say_left_out(why, why_size, keys, i);
+	return kids_index(set);
+}
+
+static struct keyset *read_keys(const json_t *keys, char *why, size_t why_size)
+{
+	size_t count = json_array_size(keys), room = count < KEYS_MAX ? count : KEYS_MAX;
+	struct keyset *set = calloc(1, sizeof *set + room * sizeof set->v[0]);
+	if (set) {
+		set->refs = 1;
+		if (take_keys(set, keys, why, why_size))
+			return set;
+	}
+	keys_unref(set);
+	(void)snprintf(why, why_size, "no memory");
+	return NULL;
 }
 
 struct keyset *keys_read(sluice_str document, char *why, size_t why_size)
@@ -253,8 +292,6 @@ struct keyset *keys_read(sluice_str document, char *why, size_t why_size)
 		(void)snprintf(why, why_size, "the key set is not a JSON object");
 	else if (!json_is_array(keys))
 		(void)snprintf(why, why_size, "the key set has no array of keys");
-	else if (json_array_size(keys) > KEYS_MAX)
-		(void)snprintf(why, why_size, "the key set has more than %d keys", KEYS_MAX);
 	else
 		set = read_keys(keys, why, why_size);
 	if (set) {
@@ -285,5 +322,6 @@ void keys_unref(struct keyset *set)
 		return;
 	for (size_t i = 0; i < set->n; i++)
 		key_fini(&set->v[i]);
+	free(set->by_kid);
 	free(set);
 }

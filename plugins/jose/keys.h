@@ -11,8 +11,8 @@
 #include "alg.h"
 
 enum {
-	KEYS_MAX = 128, /* keys in one set */
-	KEYS_MAX_DOCUMENT = 512 * 1024,
+	KEYS_MAX = 1024, /* keys in one set */
+	KEYS_MAX_DOCUMENT = 4 * 1024 * 1024,
 	KEYS_MIN_RSA = 2048, /* bits; RFC 7518 3.3 */
 	KEYS_MAX_RSA = 8192, /* bits; verifying gets slow beyond */
 	KEYS_DIGEST = 32,
@@ -32,7 +32,10 @@ struct keyset {
 	_Atomic uint32_t refs;
 	uint64_t generation;         /* unique in this process */
 	uint8_t digest[KEYS_DIGEST]; /* of the document it was read from */
-	size_t n;
+	size_t n, n_named;
+	/* owned: indices of the n_named keys that have a kid, in the order of their kids, and where
+	 * these are equal in that of the document; NULL: there are none */
+	uint16_t *by_kid;
 	struct key v[];
 };
 
@@ -46,10 +49,15 @@ struct issuer_keys {
 /*
  * Read a document. Keys that cannot be used (other types, for encryption, too short) are skipped,
  * as RFC 7517 section 5 demands. So a set may be empty: then the issuer has withdrawn all keys, and
- * no token of it is valid. The caller has the only reference. NULL when the document is not a key
- * set, and why says so. Otherwise why describes the last key that was skipped, or is empty.
+ * no token of it is valid. The first KEYS_MAX keys that can be used are taken. The caller has the
+ * only reference. NULL when the document is not a key set, and why says so. Otherwise why tells
+ * which keys were left out beyond KEYS_MAX, or describes the last key that was skipped, or is
+ * empty.
  */
 struct keyset *keys_read(sluice_str document, char *why, size_t why_size);
+/* The keys with that kid: indices, *n of them, in the order of the document. It takes a time that
+ * hardly grows with the number of keys. */
+const uint16_t *keys_find(const struct keyset *set, const char *kid, size_t kid_len, size_t *n);
 /* Whether the set was read from the same document. */
 bool keys_same(const struct keyset *set, sluice_str document);
 struct keyset *keys_ref(struct keyset *set);

@@ -166,38 +166,55 @@ static bool verify_with(struct verifier *v, struct prepared_key *p, const struct
 	return good;
 }
 
-static bool kid_fits(const struct key *key, const struct token *t)
+/* The keys that may verify the token, by their place in the set. */
+struct candidates {
+	size_t v[VERIFY_MAX_TRIES], n;
+	bool too_many; /* more tries would make malformed tokens expensive */
+};
+
+static void consider(struct candidates *c, const struct keyset *set, size_t i, uint32_t algs)
 {
-	if (!t->has_kid)
-		return true;
-	return key->kid && key->kid_len == t->kid_len && memcmp(key->kid, t->kid, t->kid_len) == 0;
+	if (!(set->v[i].algs & algs))
+		return;
+	if (c->n == VERIFY_MAX_TRIES)
+		c->too_many = true;
+	else
+		c->v[c->n++] = i;
+}
+
+/* The keys with the kid of the token; without one, all. False: no key has the kid. */
+static bool find_candidates(const struct keyset *set, const struct token *t, uint32_t algs,
+	struct candidates *c)
+{
+	size_t n;
+	*c = (struct candidates){ .n = 0 };
+	if (t->has_kid) {
+		const uint16_t *named = keys_find(set, t->kid, t->kid_len, &n);
+		for (size_t i = 0; i < n && !c->too_many; i++)
+			consider(c, set, named[i], algs);
+		return n > 0;
+	}
+	for (size_t i = 0; i < set->n && !c->too_many; i++)
+		consider(c, set, i, algs);
+	return false;
 }
 
 enum jose_result verifier_check(struct verifier *v, const struct keyset *set, const struct token *t,
 	uint64_t allowed)
 {
-	size_t candidates[VERIFY_MAX_TRIES], n = 0;
-	bool kid_known = false;
+	struct candidates c;
 	uint32_t algs = alg_exact(ALG_BIT(t->alg)) & alg_exact(allowed);
 	if (!algs)
 		return JOSE_ALGORITHM;
-	for (size_t i = 0; i < set->n; i++) {
-		if (!kid_fits(&set->v[i], t))
-			continue;
-		kid_known = true;
-		if (!(set->v[i].algs & algs))
-			continue;
-		if (n == VERIFY_MAX_TRIES)
-			/* more tries would make malformed tokens expensive */
-			return JOSE_KEY_UNKNOWN;
-		candidates[n++] = i;
-	}
-	if (n == 0)
-		return kid_known && t->has_kid ? JOSE_KEY_ALGORITHM : JOSE_KEY_UNKNOWN;
+	bool kid_known = find_candidates(set, t, algs, &c);
+	if (c.too_many)
+		return JOSE_KEY_UNKNOWN;
+	if (c.n == 0)
+		return kid_known ? JOSE_KEY_ALGORITHM : JOSE_KEY_UNKNOWN;
 	if (!turn_to(v, set))
 		return JOSE_NO_MEMORY;
-	for (size_t i = 0; i < n; i++) {
-		if (verify_with(v, &v->keys[candidates[i]], &set->v[candidates[i]], t))
+	for (size_t i = 0; i < c.n; i++) {
+		if (verify_with(v, &v->keys[c.v[i]], &set->v[c.v[i]], t))
 			return JOSE_OK;
 	}
 	return JOSE_SIGNATURE;

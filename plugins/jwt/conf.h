@@ -4,6 +4,7 @@
 
 #include <sluice/str.h>
 
+#include "../oauth/proxy.h"
 #include "../oauth/source.h"
 #include "introspect_conf.h"
 #include "reason.h"
@@ -38,10 +39,12 @@ struct jwt_conf {
 	sluice_str realm, resource_metadata;
 	uint64_t cache;
 	struct source_terms keys;
-	uint64_t min_refresh, key_wait; /* ms */
+	uint64_t key_wait; /* ms */
 	sluice_str ca_file;
 	struct introspection introspection;
 	struct rules_conf rules;
+	struct proxy fetch_proxy;
+	uint64_t ready_wait; /* ms */
 
 	/* set by check() */
 	struct issuer *trusted; /* shared by all threads, see issuers.h */

@@ -502,7 +502,9 @@ static sluice_verdict send_question(sluice_exchange *x, const struct jwt_conf *c
 		.body = { form.text, form.len },
 		.timeout_ms = in->timeout,
 		.max_body = INTROSPECT_MAX,
-		.ca_file = conf->ca_file };
+		.ca_file = conf->ca_file,
+		.proxy = conf->fetch_proxy.url,
+		.proxy_credentials = conf->fetch_proxy.credentials };
 	sluice_verdict verdict = good && !form.has_failed ? sluice_fetch(x, &r, on_answer)
 							  : SLUICE_FAIL;
 	if (authorization)

@@ -7,6 +7,11 @@
 #include "../shared/url.h"
 #include "issuer_name.h"
 
+enum { NAME_TOLD = 256 }; /* bytes of an issuer's name, as a dependency */
+
+/* the ways to discover an issuer of which nothing else is said */
+#define WAYS_ALL (DISCOVERY_BIT(DISCOVERY_OPENID) | DISCOVERY_BIT(DISCOVERY_OAUTH))
+
 static uint64_t ms_to_ns(uint64_t ms)
 {
 	return ms * 1000000;
@@ -56,6 +61,40 @@ static struct keyset *believed_keys(const struct jwt_conf *conf, struct issuer *
 	return NULL;
 }
 
+/* ---- what the operator is told -------------------------------------------------------------- */
+
+static sluice_dependency_state state_of(const struct issuer *i, const struct source_view *v)
+{
+	if (i->belief == BELIEF_LOST)
+		return SLUICE_DEPENDENCY_LOST;
+	if (i->belief == BELIEF_NONE)
+		return SLUICE_DEPENDENCY_AWAITED;
+	return v->why[0] ? SLUICE_DEPENDENCY_FAILING : SLUICE_DEPENDENCY_OK;
+}
+
+/* Of an issuer whose beliefs are up to date. */
+static void tell(sluice_instance *inst, const struct jwt_conf *conf, const struct issuer *i)
+{
+	const struct source *s = i->sub.source;
+	const struct source_view v = source_view(s);
+	sluice_str name = i->name;
+	if (name.len > NAME_TOLD)
+		name.len = NAME_TOLD;
+	const sluice_dependency d = { .size = sizeof d,
+		.name = name,
+		.state = state_of(i, &v),
+		.ready_wait_ms = conf->ready_wait,
+		.source = v.url,
+		.text = sluice_str_of(v.why),
+		.entries = i->belief == BELIEF_HELD ? v.n_keys : 0,
+		.current_ns = source_current_at(s),
+		.next_ns = source_next_at(s),
+		.failures = v.failures };
+	sluice_dependency_set(inst, &d);
+}
+
+/* ---- publishing, again ---------------------------------------------------------------------- */
+
 /* Also without new keys: it wakes those who wait, and what they see tells them to give up. */
 static void publish(sluice_instance *inst, const struct jwt_conf *conf)
 {
@@ -67,6 +106,7 @@ static void publish(sluice_instance *inst, const struct jwt_conf *conf)
 		struct keyset *keys = believed_keys(conf, &conf->trusted[i]);
 		p->v[i].keys = keys ? keys_ref(keys) : NULL;
 		p->v[i].current_ns = source_current_at(conf->trusted[i].sub.source);
+		tell(inst, conf, &conf->trusted[i]);
 	}
 	sluice_publish(inst, p, published_free);
 }
@@ -122,7 +162,7 @@ void issuers_refresh(sluice_instance *inst, const struct jwt_conf *conf)
 		struct issuer *issuer = &conf->trusted[i];
 		if (!atomic_exchange(&issuer->wanted, false))
 			continue;
-		if (source_may_begin(issuer->sub.source, conf->min_refresh))
+		if (source_may_begin(issuer->sub.source, conf->keys.min_refresh))
 			source_begin(&issuer->sub);
 		busy |= source_is_busy(issuer->sub.source);
 	}
@@ -164,7 +204,7 @@ bool issuer_seeks_keys(sluice_exchange *x, const struct jwt_conf *conf, struct i
 		return true;
 	if (seen->current_ns > since_ns)
 		return false;
-	if (source_may_begin(s, conf->min_refresh)) {
+	if (source_may_begin(s, conf->keys.min_refresh)) {
 		atomic_store(&i->wanted, true);
 		sluice_refresh(x);
 		return true;
@@ -174,58 +214,86 @@ bool issuer_seeks_keys(sluice_exchange *x, const struct jwt_conf *conf, struct i
 
 /* ---- configuration ------------------------------------------------------------------------- */
 
-static sluice_str discovery_url(sluice_instance *inst, sluice_str issuer)
-{
-	static const char suffix[] = "/.well-known/openid-configuration";
-	/* the document of all tenants names the issuer with the mark in it */
-	issuer = issuer_name_with(inst, issuer, SLUICE_STR("common"));
-	size_t n = issuer.len - (issuer.data[issuer.len - 1] == '/');
-	char *url = sluice_conf_alloc(inst, n + sizeof suffix);
-	memcpy(url, issuer.data, n);
-	memcpy(url + n, suffix, sizeof suffix);
-	return (sluice_str){ url, n + sizeof suffix - 1 };
-}
-
-/* option: to complain of. where: as configured; empty: discovery. */
-static int read_where(sluice_instance *inst, const char *option, sluice_str name, sluice_str where,
+/* Fill id for an issuer that is to be discovered. */
+static int read_ways(sluice_instance *inst, const char *option, sluice_str name, unsigned ways,
 	struct source_id *id)
 {
-	id->where = where;
-	if (url_begins(where, SLUICE_STR("file:"))) {
-		id->kind = SOURCE_FILE;
-		id->where = (sluice_str){ where.data + 5, where.len - 5 };
-		return 0;
-	}
-	if (where.len > 0) {
-		id->kind = SOURCE_URL;
-		if (url_is_http(where))
-			return 0;
-		sluice_conf_error(inst, option,
-			"expected an http:// or https:// URL, or file:PATH");
-		return -1;
-	}
-	if (!url_is_http(name) || memchr(name.data, '?', name.len) ||
-		memchr(name.data, '#', name.len)) {
+	if (!discovery_is_possible(name)) {
 		sluice_conf_error(inst, option,
 			"is needed: the issuer %.*s is no URL to discover it from", (int)name.len,
 			name.data);
 		return -1;
 	}
 	id->kind = SOURCE_DISCOVERY;
-	id->where = discovery_url(inst, name);
+	/* the document of all tenants names the issuer with the mark in it */
+	id->where = issuer_name_with(inst, name, SLUICE_STR("common"));
 	id->issuer = name;
+	id->ways = ways;
 	return 0;
 }
 
+/* The words of `issuers` that stand for a discovery. 0: it is none of them. */
+static unsigned ways_named(sluice_str where)
+{
+	static const struct {
+		const char *word;
+		unsigned ways;
+	} words[] = { { "discover", WAYS_ALL }, { "openid", DISCOVERY_BIT(DISCOVERY_OPENID) },
+		{ "oauth", DISCOVERY_BIT(DISCOVERY_OAUTH) } };
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+		if (sluice_str_is(where, words[i].word))
+			return words[i].ways;
+	}
+	return 0;
+}
+
+/* Fill id for keys at a place of their own. */
+static int read_place(sluice_instance *inst, const char *option, sluice_str where,
+	struct source_id *id)
+{
+	if (url_begins(where, SLUICE_STR("file:"))) {
+		id->kind = SOURCE_FILE;
+		id->where = sluice_str_skip(where, 5);
+		return 0;
+	}
+	id->kind = SOURCE_URL;
+	id->where = where;
+	if (url_is_http(where))
+		return 0;
+	sluice_conf_error(inst, option, "expected an http:// or https:// URL, or file:PATH");
+	sluice_conf_hint(inst,
+		"leave `jwks` out, or write `discover` in `issuers`, to have the issuer say where "
+		"its keys are");
+	return -1;
+}
+
+/* where: as configured. */
+static int read_source(sluice_instance *inst, const struct jwt_conf *conf, sluice_str name,
+	sluice_str where, struct source_id *id)
+{
+	const char *option = conf->issuers.n ? "issuers" : "jwks";
+	unsigned ways = conf->issuers.n ? ways_named(where) : where.len ? 0 : WAYS_ALL;
+	id->ca_file = conf->ca_file;
+	id->proxy = conf->fetch_proxy.url;
+	id->proxy_credentials = conf->fetch_proxy.credentials;
+	return ways ? read_ways(inst, option, name, ways, id) : read_place(inst, option, where, id);
+}
+
+static bool is_named(const struct jwt_conf *conf, sluice_str name)
+{
+	size_t i = 0;
+	while (i < conf->n_trusted && !sluice_str_eq(conf->trusted[i].name, name))
+		i++;
+	return i < conf->n_trusted;
+}
+
+/* option: to complain of the name. */
 static int add(sluice_instance *inst, struct jwt_conf *conf, const char *option, sluice_str name,
 	sluice_str where)
 {
-	char why[400];
-	struct source_id id = { .ca_file = conf->ca_file };
-	const char *of_keys = conf->issuers.n ? "issuers" : "jwks";
-	for (size_t i = 0; i < conf->n_trusted; i++) {
-		if (!sluice_str_eq(conf->trusted[i].name, name))
-			continue;
+	char why[SOURCE_WHY + 80];
+	struct source_id id = { .kind = SOURCE_URL };
+	if (is_named(conf, name)) {
 		sluice_conf_error(inst, option, "%.*s stands twice", (int)name.len, name.data);
 		return -1;
 	}
@@ -233,7 +301,7 @@ static int add(sluice_instance *inst, struct jwt_conf *conf, const char *option,
 		sluice_conf_error(inst, option, "must not be empty");
 		return -1;
 	}
-	if (read_where(inst, of_keys, name, where, &id) < 0)
+	if (read_source(inst, conf, name, where, &id) < 0)
 		return -1;
 	struct issuer *issuer = &conf->trusted[conf->n_trusted];
 	issuer->name = name;
@@ -243,7 +311,7 @@ static int add(sluice_instance *inst, struct jwt_conf *conf, const char *option,
 		.changed = on_changed };
 	if (source_join(&issuer->sub, &id, why, sizeof why) < 0) {
 		source_leave(&issuer->sub);
-		sluice_conf_error(inst, of_keys, "%s", why);
+		sluice_conf_error(inst, conf->issuers.n ? "issuers" : "jwks", "%s", why);
 		return -1;
 	}
 	conf->n_trusted++;
@@ -282,12 +350,8 @@ int issuers_check(sluice_instance *inst, struct jwt_conf *conf)
 			return -1;
 	}
 	for (size_t i = 0; i < conf->issuers.n; i++) {
-		sluice_str where = conf->issuers.v[i].value;
-		if (sluice_str_is(where, "discover"))
-			where = (sluice_str){ NULL, 0 };
-		else if (where.len == 0)
-			where = SLUICE_STR(" "); /* an error: it must be said */
-		if (add(inst, conf, "issuers", conf->issuers.v[i].name, where) < 0)
+		const sluice_pair *p = &conf->issuers.v[i];
+		if (add(inst, conf, "issuers", p->name, p->value) < 0)
 			return -1;
 	}
 	publish(inst, conf);

@@ -35,16 +35,16 @@
 static const sluice_option jwt_options[] = {
 	OPT(STRS, issuer, .max = "16",
 		.doc = "trusted issuers: the claim iss must equal one of them; without jwks "
-		       "their keys are found by OpenID Connect Discovery"),
+		       "their keys are found by OpenID Connect Discovery or RFC 8414"),
 	OPT(PAIRS, issuers, .max = "16",
 		.doc = "in place of issuer and jwks: each issuer with the place of its own keys, "
-		       "an http(s) URL, file:PATH, or discover"),
+		       "an http(s) URL, file:PATH, or discover; openid and oauth: found by OpenID "
+		       "Connect Discovery, or by RFC 8414, alone"),
 	OPT(STRS, audience,
 		.doc = "one of these must be in the claim aud; left out: any audience is accepted"),
 	OPT(STR, jwks,
 		.doc = "the keys of every issuer: an http(s) URL or file:PATH; left out: found by "
-		       "OpenID Connect "
-		       "Discovery"),
+		       "OpenID Connect Discovery or RFC 8414"),
 	OPT(FLAGS, algorithms, .def = "[RS256, ES256]", .min = "1", .choices = alg_names,
 		.doc = "signature algorithms that are accepted"),
 	OPT(STRS, scopes,
@@ -104,8 +104,9 @@ static const sluice_option jwt_options[] = {
 	OPT(UINT, cache, .def = "4096", .max = "1048576",
 		.doc = "number of verified tokens in the cache of each worker; 0: none"),
 	OPT_TERM(refresh, .def = "5m", .min = "10s", .max = "7d",
-		.doc = "how often the keys are fetched again"),
-	OPT(DURATION, min_refresh, .def = "10s", .min = "1s", .max = "1h",
+		.doc = "how often the keys are fetched again; more often where the answer says "
+		       "that it is current for a shorter time (Cache-Control, Expires)"),
+	OPT_TERM(min_refresh, .def = "10s", .min = "1s", .max = "1h",
 		.doc = "shortest time between two fetches of the keys; a token that no known key "
 		       "verifies makes the gateway fetch them early"),
 	OPT_TERM(max_stale, .def = "24h", .max = "365d",
@@ -121,6 +122,13 @@ static const sluice_option jwt_options[] = {
 		       "out: the system's"),
 	OPT(BLOCK, introspection, .sub = introspect_options,
 		.doc = "ask an authorization server about tokens that are no JWT (RFC 7662)"),
+	OPT(BLOCK, fetch_proxy, .sub = proxy_options, .sub_size = sizeof(struct proxy),
+		.flags = SLUICE_F_SUBOBJECT,
+		.doc = "the HTTP proxy for fetches of keys and introspection; left out: that of "
+		       "runtime.fetch_proxy, if there is one"),
+	OPT(DURATION, ready_wait, .def = "0", .max = "1h",
+		.doc = "how long after its start the gateway is not ready (/readyz) while an "
+		       "issuer's keys were never fetched; 0: it does not wait for keys"),
 	SLUICE_OPTIONS_END,
 };
 
@@ -175,13 +183,14 @@ static int jwt_check(sluice_instance *inst, void *arg)
 	sluice_own(inst, SLUICE_OWN_CREDENTIAL_FIELD, SLUICE_STR("authorization"));
 	if (check_headers(inst, conf) < 0)
 		rc = -1;
-	if (conf->min_refresh > conf->keys.refresh) {
+	if (conf->keys.min_refresh > conf->keys.refresh) {
 		sluice_conf_error(inst, "min_refresh", "is longer than refresh");
 		rc = -1;
 	}
 	if (rules_conf_check(inst, conf) < 0)
 		rc = -1;
-	if (issuers_check(inst, conf) < 0 || challenge_check(inst, conf) < 0 ||
+	if (proxy_check(inst, "fetch_proxy", &conf->fetch_proxy) < 0 ||
+		issuers_check(inst, conf) < 0 || challenge_check(inst, conf) < 0 ||
 		introspect_check(inst, conf) < 0)
 		rc = -1;
 	return rc;

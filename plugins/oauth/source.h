@@ -1,9 +1,9 @@
 /*
- * Where keys come from: a URL, a URL found by OpenID Connect Discovery, or a file. The process has
- * one source for each URL and CA file; each instance that uses it has a subscription. A source
- * lives on the main thread. It fetches in the name of one of its subscribers, tries again with
- * growing pauses, and keeps the last good keys while fetches fail. Each subscriber decides how long
- * it accepts old keys. Functions for workers are marked.
+ * Where keys come from: a URL, a URL found by discovery (OpenID Connect Discovery 1.0, RFC 8414),
+ * or a file. The process has one source for each URL, proxy and CA file; each instance that uses it
+ * has a subscription. A source lives on the main thread. It fetches in the name of one of its
+ * subscribers, tries again with growing pauses, and keeps the last good keys while fetches fail.
+ * Each subscriber decides how long it accepts old keys. Functions for workers are marked.
  */
 #ifndef OAUTH_SOURCE_H
 #define OAUTH_SOURCE_H
@@ -11,12 +11,15 @@
 #include <stdatomic.h>
 
 #include "../jose/keys.h"
+#include "discovery.h"
 
 struct source;
 
 /* How a subscriber wants its source to be kept current. All in ms. */
 struct source_terms {
-	uint64_t refresh;   /* between two fetches that succeed */
+	/* between two fetches that succeed; earlier, but not before min_refresh, where an answer
+	 * says that it is current for a shorter time */
+	uint64_t refresh, min_refresh;
 	uint64_t max_stale; /* how long keys are used that cannot be fetched anew; 0: for ever */
 	uint64_t fetch_timeout; /* of one fetch */
 };
@@ -25,10 +28,24 @@ enum source_kind { SOURCE_FILE, SOURCE_URL, SOURCE_DISCOVERY };
 
 struct source_id {
 	enum source_kind kind;
-	sluice_str where; /* path, URL of the keys, or URL of the discovery document */
-	/* the issuer that a discovery document must name; empty for the other kinds */
-	sluice_str issuer;
+	sluice_str where;   /* path, URL of the keys, or the issuer whose document is discovered */
+	sluice_str issuer;  /* that the document must name; of discoveries alone */
+	unsigned ways;      /* DISCOVERY_BIT()s: how it may be discovered */
 	sluice_str ca_file; /* empty: the system's authorities */
+	/* as in sluice_fetch_request */
+	sluice_str proxy, proxy_credentials;
+};
+
+#define DISCOVERY_BIT(way) (1u << (way))
+
+enum { SOURCE_WHY = 480 };
+
+/* What is known of a source. Borrowed: until its next round. */
+struct source_view {
+	sluice_str url;  /* where the keys were fetched from, or the document that leads there */
+	const char *why; /* why the last round failed; empty: it did not, or there was none */
+	size_t n_keys;
+	uint64_t failures; /* rounds that failed, since the process has the source */
 };
 
 enum subscription_state { SUBSCRIPTION_NONE, SUBSCRIPTION_MADE, SUBSCRIPTION_IN_FORCE };
@@ -63,6 +80,7 @@ void source_tick(struct subscription *sub);
 /* The keys as last fetched, NULL before the first; borrowed. The caller decides whether they are
  * too old. */
 struct keyset *source_keys(const struct source *s);
+struct source_view source_view(const struct source *s);
 
 /* Any thread: whether a round is under way. */
 bool source_is_busy(const struct source *s);

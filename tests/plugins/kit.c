@@ -13,6 +13,7 @@
 #include "kit_tool.h"
 #include "kit_use.h"
 #include "policy/background.h"
+#include "policy/dependency.h"
 #include "policy/module.h"
 #include "store/store.h"
 
@@ -491,6 +492,17 @@ const void *kit_published(sluice_instance *inst)
 {
 	kit_settle();
 	return inst->published ? inst->published->value : NULL;
+}
+
+bool kit_dependency(sluice_instance *inst, const char *name, sluice_dependency *out)
+{
+	for (const struct dependency *d = inst->dependencies; d; d = d->next) {
+		if (!str_eq(d->told.name, str_of(name)))
+			continue;
+		*out = d->told;
+		return true;
+	}
+	return false;
 }
 
 bool kit_timer(sluice_instance *inst, uint64_t *in_ms)

@@ -58,6 +58,9 @@ void kit_stop(sluice_instance *inst);
 void *kit_conf(sluice_instance *inst);
 void *kit_state(sluice_instance *inst);
 const void *kit_published(sluice_instance *inst);
+/* What the plugin told last of its dependency of that name; false: nothing. The texts of *out are
+ * borrowed: until it tells more. */
+bool kit_dependency(sluice_instance *inst, const char *name, sluice_dependency *out);
 /* Whether the plugin's timer is set, and in how many milliseconds it rings. */
 bool kit_timer(sluice_instance *inst, uint64_t *in_ms);
 
@@ -187,6 +190,8 @@ const char *kit_fetch_url(void);
 const char *kit_fetch_method(void);
 const char *kit_fetch_body(void);
 const char *kit_fetch_header(const char *name);
+/* Its proxy, and behind a blank the credentials for it; empty: it gave none. */
+const char *kit_fetch_proxy(void);
 
 /* ---- stores -------------------------------------------------------------------------------- */
 

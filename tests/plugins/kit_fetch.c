@@ -20,7 +20,7 @@ struct answer {
 /* a fetch that was begun, and what it asked */
 struct tally {
 	struct tally *next;
-	const char *url, *method, *body;
+	const char *url, *method, *body, *proxy;
 	sluice_pair *fields;
 	size_t n_fields;
 };
@@ -108,6 +108,9 @@ static struct tally *tally_add(const sluice_fetch_request *r)
 		.url = keep_str(r->url).data,
 		.method = keep_str(r->method).data,
 		.body = keep_str(r->body).data,
+		.proxy = arena_printf(&kit_arena, "%.*s%s%.*s", STR_ARG(r->proxy),
+			r->proxy_credentials.len ? " " : "", STR_ARG(r->proxy_credentials))
+				 .data,
 		.fields = arena_alloc(&kit_arena, (n + 1) * sizeof(sluice_pair)),
 		.n_fields = n };
 	for (size_t i = 0; i < n; i++)
@@ -137,6 +140,11 @@ const char *kit_fetch_method(void)
 const char *kit_fetch_body(void)
 {
 	return tally_last()->body;
+}
+
+const char *kit_fetch_proxy(void)
+{
+	return tally_last()->proxy;
 }
 
 const char *kit_fetch_header(const char *name)

@@ -11,8 +11,8 @@
  *
  * A plugin includes this header alone. It includes sluice/types.h (strings, options, arguments),
  * sluice/exchange.h (what a hook may do with its exchange), sluice/identity.h (who calls),
- * sluice/objects.h (caches), sluice/conn.h (connections of clients) and sluice/records.h (log
- * sinks).
+ * sluice/objects.h (caches), sluice/conn.h (connections of clients), sluice/dependency.h (what an
+ * instance needs from outside) and sluice/records.h (log sinks).
  *
  * Rules that hold for every function of these unless it says otherwise:
  *  - Strings are (data, len) pairs, not NUL-terminated, borrowed: valid until the hook returns, or
@@ -56,7 +56,8 @@ typedef sluice_verdict (*sluice_hook)(sluice_exchange *x, const void *conf);
 typedef sluice_verdict (
 	*sluice_body_hook)(sluice_exchange *x, const void *conf, sluice_str data, bool end);
 
-typedef struct sluice_conn sluice_conn; /* a connection of a client: sluice/conn.h */
+typedef struct sluice_dependency sluice_dependency; /* sluice/dependency.h */
+typedef struct sluice_conn sluice_conn;             /* a connection of a client: sluice/conn.h */
 /* A hook of a connection. */
 typedef sluice_verdict (*sluice_conn_hook)(sluice_conn *c, const void *conf);
 
@@ -347,6 +348,7 @@ typedef struct sluice_host {
 	bool (*identify)(sluice_exchange *, const sluice_identity *);
 	void (*credentials_absent)(sluice_exchange *);
 	void (*own)(sluice_instance *, int kind, sluice_str name);
+	void (*dependency_set)(sluice_instance *, const sluice_dependency *);
 } sluice_host;
 
 /* Set by the loader before anything of the plugin runs; one for each module, shared by its source
@@ -575,6 +577,7 @@ static inline const sluice_store *sluice_store_local(sluice_instance *inst)
 #endif
 
 #include <sluice/conn.h>
+#include <sluice/dependency.h>
 #include <sluice/exchange.h>
 #include <sluice/identity.h>
 #include <sluice/objects.h>

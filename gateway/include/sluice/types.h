@@ -445,6 +445,11 @@ typedef struct sluice_fetch_request {
 	 * exchange's own request goes at this moment, as for `upstream`, which is NULL then. An
 	 * error where the request goes to none. */
 	bool of_exchange;
+	/* By URL: the HTTP proxy that the fetch goes through, http://HOST:PORT. An https URL is
+	 * fetched through a tunnel (CONNECT), so that the proxy sees no more than its host and
+	 * port. Empty: that of `runtime.fetch_proxy`, if there is one. "direct": none. */
+	sluice_str proxy;
+	sluice_str proxy_credentials; /* for `proxy`: USER:PASSWORD; empty: none */
 } sluice_fetch_request;
 
 typedef struct sluice_fetch_response {

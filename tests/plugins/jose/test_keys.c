@@ -181,13 +181,89 @@ TEST(refuses_other_documents)
 		if (set || !why[0])
 			fail_msg("document %zu: %s", i, bad[i]);
 	}
-	char *many = mint_text("{}");
-	for (size_t i = 0; i < KEYS_MAX; i++)
-		many = mint_text("%s,{}", many);
-	assert_null(read_text(mint_text("{\"keys\":[%s]}", many)));
-	assert_non_null(strstr(why, "more than 128"));
 	char *long_text = mint_text("{\"x\":\"%0*d\"}", KEYS_MAX_DOCUMENT, 0);
 	assert_null(read_text(long_text));
+}
+
+/* A set of n keys, all of them one key, called "k0000" and so on from the last to the first. */
+static char *many_keys(size_t n)
+{
+	const char *jwk = mint_jwk(MINT_P256, "k0000", NULL);
+	const char *kid = strstr(jwk, "k0000");
+	size_t len = strlen(jwk), at = 0;
+	char *text = malloc(n * (len + 1) + 32);
+	at += (size_t)sprintf(text, "{\"keys\":[");
+	for (size_t i = 0; i < n; i++) {
+		char *copy = text + at;
+		at += (size_t)sprintf(copy, "%s%s", jwk, i + 1 < n ? "," : "]}");
+		char digits[24];
+		(void)snprintf(digits, sizeof digits, "%04zu", n - 1 - i);
+		memcpy(copy + (kid - jwk) + 1, digits, 4);
+	}
+	return text;
+}
+
+TEST(hundreds_of_keys_are_found_by_kid)
+{
+	char *text = many_keys(KEYS_MAX), kid[24];
+	size_t n;
+	struct keyset *set = read_text(text);
+	assert_int_equal(set->n, KEYS_MAX);
+	assert_string_equal(why, "");
+	for (size_t i = 0; i < KEYS_MAX; i++) {
+		(void)snprintf(kid, sizeof kid, "k%04zu", i);
+		const uint16_t *found = keys_find(set, kid, 5, &n);
+		assert_int_equal(n, 1);
+		assert_string_equal(set->v[*found].kid, kid);
+	}
+	static const char *const none[] = { "", "k", "k00000", "k1024", "l", "a", "K0000" };
+	for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
+		(void)keys_find(set, none[i], strlen(none[i]), &n);
+		assert_int_equal(n, 0);
+	}
+	keys_unref(set);
+	free(text);
+}
+
+/* An issuer that has more keys than we take: the first are used, and the log can say which are
+ * not. */
+TEST(keys_beyond_the_bound_are_left_out)
+{
+	char *text = many_keys(KEYS_MAX + 3);
+	size_t n;
+	struct keyset *set = read_text(text);
+	assert_int_equal(set->n, KEYS_MAX);
+	assert_string_equal(why, "only the first 1024 are used, left out: k0002 k0001 k0000");
+	(void)keys_find(set, "k0003", 5, &n);
+	assert_int_equal(n, 1);
+	(void)keys_find(set, "k0002", 5, &n);
+	assert_int_equal(n, 0);
+	keys_unref(set);
+	free(text);
+	text = many_keys(KEYS_MAX + 500);
+	keys_unref(read_text(text));
+	assert_non_null(strstr(why, "left out: k0499 k0498 "));
+	assert_non_null(strstr(why, " more"));
+	assert_in_range(strlen(why), 200, sizeof why - 1);
+	free(text);
+}
+
+TEST(keys_that_share_a_kid_keep_their_order)
+{
+	size_t n;
+	struct keyset *set = read_text(mint_jwks(mint_jwk(MINT_P256, "a", NULL),
+		mint_jwk(MINT_RSA, NULL, NULL), mint_jwk(MINT_P384, "b", NULL),
+		mint_jwk(MINT_RSA, "a", NULL), mint_jwk(MINT_P521, "", NULL), NULL));
+	assert_int_equal(set->n, 5);
+	assert_int_equal(set->n_named, 4);
+	const uint16_t *found = keys_find(set, "a", 1, &n);
+	assert_int_equal(n, 2);
+	assert_int_equal(found[0], 0);
+	assert_int_equal(found[1], 3);
+	found = keys_find(set, "", 0, &n);
+	assert_int_equal(n, 1);
+	assert_int_equal(found[0], 4);
+	keys_unref(set);
 }
 
 TEST(tells_sets_apart)

@@ -12,6 +12,7 @@ extern const sluice_plugin sluice_plugin_record;
 
 #define IDP "https://idp.example/"
 #define KEYS_URL "https://idp.example/keys"
+#define OAUTH "https://idp.example/.well-known/oauth-authorization-server"
 #define DISCOVERY "https://idp.example/.well-known/openid-configuration"
 
 static const char *keys_a, *keys_b;
@@ -150,12 +151,15 @@ TEST_WITH(discovery_is_read_again_with_the_keys, each, NULL)
 	assert_int_equal(kit_fetches(KEYS_URL), 1);
 	/* while the document cannot be had, the keys still are, from where they were */
 	kit_fetch_answer(DISCOVERY, 500, "");
+	kit_fetch_answer(OAUTH, 200, "{\"issuer\":\"" IDP "\",\"jwks_uri\":\"" KEYS_URL "\"}");
 	kit_fetch_answer("https://keys.example/new", 200, keys_a);
 	kit_log();
 	kit_advance(300000);
 	assert_string_equal(kid_of(i), "a");
 	assert_non_null(strstr(kit_log(),
 		"discovery at " DISCOVERY ": it answered with status 500; the keys are fetched"));
+	assert_int_equal(kit_fetches(OAUTH), 0); /* it is out of order, not elsewhere */
+	kit_fetch_answer(OAUTH, 404, "");
 	/* and a document of somebody else's changes nothing */
 	kit_fetch_answer(DISCOVERY, 200,
 		"{\"issuer\":\"https://evil.example/\",\"jwks_uri\":\"" KEYS_URL "\"}");
@@ -163,6 +167,230 @@ TEST_WITH(discovery_is_read_again_with_the_keys, each, NULL)
 	kit_advance(300000);
 	assert_string_equal(kid_of(i), "a");
 	kit_stop(i);
+}
+
+#define DOCUMENT(issuer) "{\"issuer\":\"" issuer "\",\"jwks_uri\":\"" KEYS_URL "\"}"
+
+/* RFC 8414: an authorization server that is no OpenID provider. */
+TEST_WITH(an_issuer_without_openid_is_discovered_too, each, NULL)
+{
+	kit_fetch_answer(DISCOVERY, 404, "<html>");
+	kit_fetch_answer(OAUTH, 200, DOCUMENT(IDP));
+	kit_fetch_answer(KEYS_URL, 200, keys_a);
+	sluice_instance *i = kit_instance(&sluice_plugin_record, "issuer", IDP, NULL);
+	kit_start(i);
+	kit_advance(20);
+	assert_string_equal(kid_of(i), "a");
+	assert_null(strstr(kit_log(), "error")); /* the way that has no document is no failure */
+	/* the way that worked is remembered */
+	kit_fetch_answer(KEYS_URL, 200, keys_b);
+	kit_advance(300000);
+	assert_string_equal(kid_of(i), "b");
+	assert_int_equal(kit_fetches(DISCOVERY), 1);
+	assert_int_equal(kit_fetches(OAUTH), 2);
+	/* and left when the issuer has its document at the other place from now on */
+	kit_fetch_answer(OAUTH, 404, "");
+	kit_fetch_answer(DISCOVERY, 200, DOCUMENT(IDP));
+	kit_fetch_answer(KEYS_URL, 200, keys_a);
+	kit_advance(300000);
+	assert_string_equal(kid_of(i), "a");
+	kit_advance(300000);
+	assert_int_equal(kit_fetches(OAUTH), 3);
+	assert_int_equal(kit_fetches(DISCOVERY), 3);
+	kit_stop(i);
+}
+
+TEST_WITH(one_way_alone_is_asked_where_the_option_says_so, each, NULL)
+{
+	static const struct {
+		const char *word, *asked, *other;
+	} rows[] = { { "oauth", OAUTH, DISCOVERY }, { "openid", DISCOVERY, OAUTH } };
+	kit_fetch_answer(KEYS_URL, 200, keys_a);
+	kit_fetch_answer(OAUTH, 200, DOCUMENT(IDP));
+	kit_fetch_answer(DISCOVERY, 200, DOCUMENT(IDP));
+	for (int n = 0; n < 2; n++) {
+		unsigned before = kit_fetches(rows[n].other);
+		sluice_instance *i = kit_instance(&sluice_plugin_record, "issuers",
+			mint_text("{" IDP ": %s}", rows[n].word), NULL);
+		kit_start(i);
+		kit_advance(20);
+		assert_string_equal(kid_of(i), "a");
+		kit_fetch_answer(rows[n].asked, 404, "");
+		kit_advance(600000);
+		assert_int_equal(kit_fetches(rows[n].other), before);
+		kit_fetch_answer(rows[n].asked, 200, DOCUMENT(IDP));
+		kit_stop(i);
+	}
+}
+
+TEST_WITH(a_document_of_another_issuer_is_believed_at_no_place, each, NULL)
+{
+	kit_fetch_answer(KEYS_URL, 200, keys_a);
+	kit_fetch_answer(DISCOVERY, 200, DOCUMENT("https://idp.example"));
+	kit_fetch_answer(OAUTH, 200, DOCUMENT("https://evil.example/"));
+	sluice_instance *i = kit_instance(&sluice_plugin_record, "issuer", IDP, NULL);
+	kit_start(i);
+	kit_advance(20);
+	assert_null(keys_of(i));
+	assert_non_null(strstr(kit_log(),
+		"error: discovery at " DISCOVERY ": it names another issuer; discovery at " OAUTH
+		": it names another issuer; there are no keys yet"));
+	assert_int_equal(kit_fetches(KEYS_URL), 0);
+	kit_stop(i);
+}
+
+/* RFC 9111: an answer that is current for a shorter time than refresh, and one that is not asked so
+ * soon. */
+TEST_WITH(keys_are_fetched_before_the_answer_expires, each, NULL)
+{
+	static const struct {
+		const char *value;
+		uint64_t least, most;
+	} rows[] = { { "max-age=60", 48000, 60000 }, { "max-age=1", 16000, 20000 },
+		{ "max-age=86400", 240000, 300000 }, { "no-cache", 240000, 300000 },
+		{ "max-age=0", 240000, 300000 }, { "max-age=60, no-store", 240000, 300000 } };
+	uint64_t in_ms;
+	for (size_t n = 0; n < sizeof rows / sizeof rows[0]; n++) {
+		kit_fetch_answer(KEYS_URL, 200, keys_a);
+		kit_fetch_field("Cache-Control", rows[n].value);
+		sluice_instance *i = kit_instance(&sluice_plugin_record, "issuer", IDP, "jwks",
+			KEYS_URL, "min_refresh", "20s", NULL);
+		kit_start(i);
+		kit_advance(5);
+		assert_true(kit_timer(i, &in_ms));
+		if (in_ms < rows[n].least || in_ms > rows[n].most)
+			fail_msg("%s: %llu ms", rows[n].value, (unsigned long long)in_ms);
+		kit_stop(i);
+	}
+}
+
+TEST_WITH(answers_that_are_no_documents_are_refused, each, NULL)
+{
+	static const struct {
+		const char *name, *value, *said;
+	} rows[] = { { "Content-Encoding", "gzip", "its answer is encoded (gzip)" },
+		{ "Content-Type", "text/html; charset=utf-8",
+			"its answer is text/html, not JSON" } };
+	for (size_t n = 0; n < 2; n++) {
+		kit_fetch_answer(KEYS_URL, 200, keys_a);
+		kit_fetch_field(rows[n].name, rows[n].value);
+		sluice_instance *i = by_url();
+		kit_start(i);
+		kit_log();
+		kit_advance(5);
+		assert_null(keys_of(i));
+		const char *log = kit_log();
+		if (!strstr(log, "error: keys from " KEYS_URL) || !strstr(log, rows[n].said))
+			fail_msg("%s", log);
+		kit_stop(i);
+	}
+	assert_string_equal(kit_fetch_header("Accept-Encoding"), "identity");
+}
+
+/* Hundreds of keys: all of those within the bound are used, and the log names the others. */
+TEST_WITH(keys_beyond_the_bound_are_named, each, NULL)
+{
+	const char *jwk = mint_jwk(MINT_P256, "same", NULL);
+	size_t len = strlen(jwk), at = 0;
+	char *text = malloc((KEYS_MAX + 2) * (len + 1) + 100);
+	at += (size_t)sprintf(text, "{\"keys\":[");
+	for (int i = 0; i < KEYS_MAX; i++)
+		at += (size_t)sprintf(text + at, "%s,", jwk);
+	(void)sprintf(text + at, "%s]}", mint_jwk(MINT_P256, "one-too-many", NULL));
+	kit_fetch_answer(KEYS_URL, 200, text);
+	free(text);
+	sluice_instance *i = by_url();
+	kit_start(i);
+	kit_advance(5);
+	assert_int_equal(keys_of(i)->n, KEYS_MAX);
+	assert_non_null(strstr(kit_log(),
+		"1024 keys from " KEYS_URL
+		"; only the first 1024 are used, left out: one-too-many"));
+	kit_stop(i);
+}
+
+TEST_WITH(the_state_of_sources_is_told, each, NULL)
+{
+	sluice_dependency d;
+	sluice_instance *i = kit_instance(&sluice_plugin_record, "issuers",
+		"{" IDP ": " KEYS_URL ", other: https://b.example/k}", "max_stale", "10m",
+		"ready_wait", "30s", NULL);
+	kit_start(i);
+	assert_true(kit_dependency(i, IDP, &d));
+	assert_int_equal(d.state, SLUICE_DEPENDENCY_AWAITED);
+	assert_int_equal(d.ready_wait_ms, 30000);
+	kit_advance(5); /* nobody answers */
+	assert_true(kit_dependency(i, IDP, &d));
+	assert_int_equal(d.state, SLUICE_DEPENDENCY_AWAITED);
+	assert_int_equal(d.failures, 1);
+	assert_int_equal(d.current_ns, 0);
+	assert_true(sluice_str_starts(d.text, SLUICE_STR("keys from " KEYS_URL)));
+	assert_true(sluice_str_is(d.source, KEYS_URL));
+	kit_fetch_answer(KEYS_URL, 200, keys_a);
+	kit_advance(1000);
+	assert_true(kit_dependency(i, IDP, &d));
+	assert_int_equal(d.state, SLUICE_DEPENDENCY_OK);
+	assert_int_equal(d.entries, 1);
+	assert_int_equal(d.text.len, 0);
+	assert_true(d.next_ns > d.current_ns);
+	kit_fetch_fail(KEYS_URL, SLUICE_TIMEOUT);
+	kit_advance(300000);
+	assert_true(kit_dependency(i, IDP, &d));
+	assert_int_equal(d.state, SLUICE_DEPENDENCY_FAILING);
+	assert_int_equal(d.entries, 1);
+	assert_true(d.text.len > 0);
+	kit_advance(600000);
+	assert_true(kit_dependency(i, IDP, &d));
+	assert_int_equal(d.state, SLUICE_DEPENDENCY_LOST);
+	assert_int_equal(d.entries, 0);
+	assert_true(kit_dependency(i, "other", &d));
+	assert_int_equal(d.state, SLUICE_DEPENDENCY_AWAITED);
+	assert_false(kit_dependency(i, "none", &d));
+	kit_stop(i);
+}
+
+TEST_WITH(keys_are_fetched_through_the_proxy_that_is_configured, each, NULL)
+{
+	kit_fetch_answer(KEYS_URL, 200, keys_a);
+	kit_file("proxy.secret", "gateway:s3cret\n");
+	sluice_instance *plain = by_url();
+	kit_start(plain);
+	assert_string_equal(kit_fetch_proxy(), "");
+	sluice_instance *i = kit_instance(&sluice_plugin_record, "issuer", IDP, "jwks", KEYS_URL,
+		"fetch_proxy.url", "http://proxy.example:3128", "fetch_proxy.credentials",
+		"file:proxy.secret", NULL);
+	kit_start(i);
+	assert_string_equal(kit_fetch_proxy(), "http://proxy.example:3128 gateway:s3cret");
+	assert_int_equal(kit_fetches(KEYS_URL), 2); /* another way is another source */
+	kit_advance(5);
+	assert_string_equal(kid_of(i), "a");
+	kit_stop(i);
+	kit_stop(plain);
+}
+
+TEST_WITH(reports_bad_proxies, each, NULL)
+{
+	static const struct {
+		const char *url, *credentials, *words;
+	} bad[] = { { "https://proxy.example", "", "fetch_proxy.url: expected http://HOST:PORT" },
+		{ "proxy.example:3128", "", "fetch_proxy.url: expected" },
+		{ "http://a:b@proxy.example", "", "fetch_proxy.url: expected" },
+		{ "http://proxy.example/path", "", "fetch_proxy.url: expected" },
+		{ "http://proxy.example?a", "", "fetch_proxy.url: expected" },
+		{ "http:///", "", "fetch_proxy.url: expected" },
+		{ "direct", "a:b", "fetch_proxy.credentials: are for no proxy" },
+		{ "", "a:b", "fetch_proxy.credentials: are for no proxy" },
+		{ "http://proxy.example", "secret", "fetch_proxy.credentials: expected USER:" } };
+	for (size_t n = 0; n < sizeof bad / sizeof bad[0]; n++) {
+		sluice_instance *i = kit_instance(&sluice_plugin_record, "issuer", IDP, "jwks",
+			KEYS_URL, "fetch_proxy.url", bad[n].url, "fetch_proxy.credentials",
+			bad[n].credentials, NULL);
+		if (kit_check(i) == 0 || !strstr(kit_errors(i), bad[n].words))
+			fail_msg("row %zu: %s", n, kit_errors(i));
+		if (strstr(kit_errors(i), "secret"))
+			fail_msg("row %zu tells the secret", n);
+		kit_stop(i);
+	}
 }
 
 TEST_WITH(an_issuer_that_says_it_has_no_keys_is_believed, each, NULL)
@@ -372,7 +600,7 @@ TEST_WITH(reports_bad_options, each, NULL)
 		{ "https://idp.example/?a", "", "jwks: is needed" },
 		{ "[x, y, x]", "https://idp.example/keys", "issuer: x stands twice" },
 		{ "[https://idp.example/, y]", "", "jwks: is needed: the issuer y is no URL" },
-		{ "[]", "https://idp.example/keys", "issuer is required" },
+		{ "[]", "https://idp.example/keys", "issuer or introspection is required" },
 	};
 	kit_file("bad.json", "keys");
 	kit_file("empty.json", "{\"keys\":[]}");

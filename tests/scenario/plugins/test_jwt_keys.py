@@ -1,5 +1,6 @@
 """Where jwt gets its keys, and what it does while it cannot get any."""
 import concurrent.futures
+import gzip
 import json
 import threading
 import time
@@ -90,16 +91,19 @@ def test_authorities_are_read_again_with_a_reload(gateway, jwks_server, rs256, c
     wait_for(lambda: ask(g, rs256.mint()) == 200)
 
 
+OAUTH = "/.well-known/oauth-authorization-server/realm"
+
+
 def provider(origin, key, tls=None, **changes):
     """An OpenID provider: its discovery document, and its keys. changes: of the document."""
     def serve(peer, request):
-        documents = {"/realm/.well-known/openid-configuration": json.dumps(up.document), "/realm/keys": jwks(*up.keys)}
+        documents = {up.at: json.dumps(up.document), "/realm/keys": jwks(*up.keys)}
         body = documents.get(request.target)
         reply(200 if body else 404, (body or "").encode())(peer, request)
     up = origin(serve, tls=tls)
     up.issuer = f"http{'s' if tls else ''}://127.0.0.1:{up.port}/realm"
     up.document = {"issuer": up.issuer, "jwks_uri": f"{up.issuer}/keys", "x": ["y"], **changes}
-    up.keys = [key]
+    up.keys, up.at = [key], "/realm/.well-known/openid-configuration"
     return up
 
 
@@ -128,7 +132,18 @@ def test_discovery_that_cannot_be_believed(gateway, origin, rs256, changes, said
     g = start(gateway, DISCOVERY, issuer=up.issuer, more="key_wait: 200ms")
     assert ask(g, rs256.mint(iss=up.issuer)) == (503, "jwks-unavailable")
     g.wait_log(said)
-    assert all(r.target.endswith("openid-configuration") for r in up.requests)
+    assert {r.target for r in up.requests} == {"/realm/.well-known/openid-configuration", OAUTH}, "never the keys"
+
+
+def test_discovery_by_rfc_8414(gateway, origin, rs256):
+    up = provider(origin, rs256)
+    up.at = OAUTH
+    g = start(gateway, DISCOVERY, issuer=up.issuer)
+    assert ask(g, rs256.mint(iss=up.issuer)) == 200
+    assert [r.target for r in up.requests] == ["/realm/.well-known/openid-configuration", OAUTH, "/realm/keys"]
+    time.sleep(1.1)  # min_refresh
+    assert ask(g, stranger(rs256)) == (401, "token-key-unknown")
+    assert [r.target for r in up.requests[3:]] == [OAUTH, "/realm/keys"], "the way that worked is remembered"
 
 
 def test_discovery_does_not_leave_tls(gateway, origin, rs256, server_cert):
@@ -295,9 +310,14 @@ def test_many_wait_for_one_fetch(gateway, jwks_server, rs256):
 # ---- a provider that fails ----
 
 FAILURES = {
-    "drop": drop, "abort": abort, "hang": hang, "error": reply(500, b"oops"), "redirect": reply(302, b"", [("Location", "/x")]),
+    "drop": drop, "abort": abort, "hang": hang, "error": reply(500, b"oops"),
+    "redirect-loop": reply(302, b"", [("Location", "/jwks.json")]),
+    "encoded": reply(200, gzip.compress(b'{"keys": []}'), [("Content-Encoding", "gzip")]),
+    "typed": reply(200, b'{"keys": []}', [("Content-Type", "text/html")]),
     "html": reply(200, b"<html>login</html>"), "empty": reply(200, b""), "list": reply(200, b"[]"),
-    "huge": reply(200, b'{"keys": [' + b" " * (3 << 20) + b"]}"), "endless-head": raw(b"HTTP/1.1 200 OK\r\nX: " + b"a" * (1 << 20)),
+    "huge": raw(b"HTTP/1.1 200 OK\r\nContent-Length: 104857600\r\n\r\n" + b" " * (1 << 20)),
+    "endless": reply(200, [b'{"keys": [' + b" " * (5 << 20) + b"]}"]),
+    "endless-head": raw(b"HTTP/1.1 200 OK\r\nX: " + b"a" * (1 << 20)),
     "cut": raw(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n{}", close=True), "noise": raw(b"\x16\x03\x01\x02\x00\x01" * 50, close=True),
     "crawl": raw(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n" + b" " * 9999, pieces=1, interval=0.1),
 }

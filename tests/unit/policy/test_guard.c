@@ -130,6 +130,7 @@ static void configuration_services(void)
 	EACH(sluice_metric_declare(NULL, NULL));
 	EACH(sluice_cache_open(NULL, NULL));
 	EACH(sluice_servers_set(NULL, text, NULL, 0));
+	EACH_VOID(sluice_dependency_set(NULL, NULL));
 }
 
 static void exchange_services(void)

@@ -5,6 +5,7 @@
 
 #include "kit.h"
 #include "upstream/fetch_link.h"
+#include "upstream/fetch_proxy.h"
 
 struct got {
 	bool done;
@@ -242,6 +243,108 @@ TEST(kept_connections_give_way)
 	for (int i = 0; i < FETCH_LINKS_IDLE + 2; i++)
 		assert_true(f[i] && (g[i].done || kit_run(&g[i].done, 5000)));
 	kit_sees(&server.open, FETCH_LINKS_IDLE);
+}
+
+/* ---- through a proxy ----------------------------------------------------------------------- */
+
+/* The server is the proxy. */
+static sluice_fetch_request through(const char *target, const char *credentials)
+{
+	static char proxy[64];
+	(void)snprintf(proxy, sizeof(proxy), "http://127.0.0.1:%u", server.port);
+	return (sluice_fetch_request){ .url = str_of(target),
+		.proxy = str_of(proxy),
+		.proxy_credentials = str_of(credentials) };
+}
+
+TEST(a_proxy_is_asked_for_the_whole_url)
+{
+	serve("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+	/* the name need not resolve here */
+	struct got g = fetch(through("http://idp.invalid:8080/keys?v=1", "user:pass word"));
+	assert_int_equal(g.status, SLUICE_OK);
+	assert_string_equal(g.body, "ok");
+	assert_non_null(
+		strstr(server.request, "GET http://idp.invalid:8080/keys?v=1 HTTP/1.1\r\n"));
+	assert_non_null(strstr(server.request, "Host: idp.invalid:8080\r\n"));
+	assert_non_null(
+		strstr(server.request, "Proxy-Authorization: Basic dXNlcjpwYXNzIHdvcmQ=\r\n"));
+	g = fetch(through("http://idp.invalid", ""));
+	assert_non_null(strstr(server.request, "GET http://idp.invalid/ HTTP/1.1\r\n"));
+	assert_null(strstr(server.request, "Proxy-Authorization"));
+	g = fetch(through("http://[::1]:81/", ":"));
+	assert_non_null(strstr(server.request, "Host: [::1]:81\r\n"));
+	assert_non_null(strstr(server.request, "Proxy-Authorization: Basic Og==\r\n"));
+}
+
+TEST(a_fetch_may_name_no_proxy)
+{
+	const struct fetch_proxy_conf all = { .url = STR("http://127.0.0.1:1") };
+	fetch_proxy_configure(&all);
+	serve("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+	/* the own host is asked directly in any case */
+	struct got g = fetch((sluice_fetch_request){ 0 });
+	assert_int_equal(g.code, 200);
+	g = fetch((sluice_fetch_request){ .url = STR("http://idp.invalid/"), .timeout_ms = 2000 });
+	assert_int_equal(g.status, SLUICE_UNREACHABLE);
+	assert_non_null(strstr(g.error, "idp.invalid through the proxy 127.0.0.1:1: "));
+	g = fetch((sluice_fetch_request){ .url = STR("http://idp.invalid/"),
+		.proxy = STR("direct"),
+		.timeout_ms = 2000 });
+	assert_null(strstr(g.error, "proxy"));
+	fetch_proxy_configure(&(struct fetch_proxy_conf){ .except = { NULL, 0 } });
+}
+
+TEST(hosts_are_excepted_by_name)
+{
+	static const sluice_str names[] = { STR("idp.example"), STR("*.internal"),
+		STR("10.0.0.1") };
+	const struct fetch_proxy_conf conf = { .url = STR("http://proxy:3128/"),
+		.credentials = STR("a:b"),
+		.except = { names, 3 } };
+	static const struct {
+		const char *host;
+		bool through;
+	} rows[] = { { "idp.example", false }, { "IDP.example", false }, { "a.idp.example", true },
+		{ "idp.example.com", true }, { "a.internal", false }, { "internal", true },
+		{ "xinternal", true }, { "10.0.0.1", false }, { "10.0.0.11", true },
+		{ "localhost", false }, { "127.1.2.3", false }, { "127.example", true },
+		{ "::1", false }, { "", true } };
+	struct arena a;
+	struct fetch_proxy p;
+	arena_init(&a, 0);
+	fetch_proxy_configure(&conf);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (fetch_proxy_default(str_of(rows[i].host), &a, &p) != rows[i].through)
+			fail_msg("%s", rows[i].host);
+	}
+	assert_string_equal(p.host, "proxy");
+	assert_int_equal(p.port, 3128);
+	fetch_proxy_configure(&(struct fetch_proxy_conf){ .except = { NULL, 0 } });
+	assert_false(fetch_proxy_default(STR("a.example"), &a, &p));
+	arena_fini(&a);
+}
+
+TEST(malformed_proxies)
+{
+	static const struct {
+		const char *proxy, *credentials, *words;
+	} rows[] = { { "https://p", "", "not http://HOST:PORT" },
+		{ "p:3128", "", "not http://HOST:PORT" }, { "http://p/a", "", "not http" },
+		{ "http://p?", "", "not http" }, { "http://a:b@p", "", "not http" },
+		{ "http://p", "secret", "not USER:PASSWORD" },
+		{ "http://p", "a:b\r\nX: y", "control character" } };
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct got g = { 0 };
+		const char *why = NULL;
+		const sluice_fetch_request r = { .size = sizeof(r),
+			.url = STR("http://idp.invalid/"),
+			.proxy = str_of(rows[i].proxy),
+			.proxy_credentials = str_of(rows[i].credentials) };
+		assert_null(fetch_start(&kit_worker, &r, &by_url, on_fetched, &g, &why));
+		assert_non_null(strstr(why, rows[i].words));
+		assert_null(strstr(why, "secret"));
+	}
 }
 
 TEST(malformed_requests)

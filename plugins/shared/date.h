@@ -1,6 +1,6 @@
 /* Dates of HTTP (RFC 9110 5.6.7), in seconds since 1970. */
-#ifndef CACHE_DATE_H
-#define CACHE_DATE_H
+#ifndef PLUGINS_SHARED_DATE_H
+#define PLUGINS_SHARED_DATE_H
 
 #include <sluice/str.h>
 

@@ -2,8 +2,8 @@
  * Cache-Control and the targeted fields that have its directives (RFC 9111 5.2, RFC 5861,
  * RFC 9213). What it reads comes from the network.
  */
-#ifndef CACHE_DIRECTIVES_H
-#define CACHE_DIRECTIVES_H
+#ifndef PLUGINS_SHARED_DIRECTIVES_H
+#define PLUGINS_SHARED_DIRECTIVES_H
 
 #include <sluice/str.h>
 

@@ -1,0 +1,29 @@
+/* For transports that stand before another one until something has passed, and then hand the stream
+ * over: see proxy_transport.h. Private to net/. */
+#ifndef NET_BEHIND_H
+#define NET_BEHIND_H
+
+#include "net/stream.h"
+
+/* What stands in stream.tls meanwhile: the first member of the transport's own state, which was
+ * allocated as a whole. */
+struct behind {
+	const struct transport *next; /* borrowed: const table */
+	void *state;                  /* owned: of next */
+};
+
+/* The stream is the next transport's from here on. */
+void behind_hand_over(struct stream *s);
+/* The same, and the next transport's handshake. */
+enum io behind_go_on(struct stream *s);
+
+/* For the table of the transport. Nothing is read or written before the handshake is through, and
+ * then not here. */
+void behind_free(struct stream *s);
+enum io behind_read(struct stream *s, size_t want);
+enum io behind_write(struct stream *s);
+
+/* Write what is left of len bytes; *sent goes on. They do not count as the stream's. */
+enum io behind_send(struct stream *s, const char *bytes, size_t len, size_t *sent);
+
+#endif
