@@ -30,13 +30,13 @@ static const sluice_option jwt_options[] = {
 		       "their keys are found by OpenID Connect Discovery"),
 	OPT(PAIRS, issuers, .max = "16",
 		.doc = "in place of issuer and jwks: each issuer with the place of its own keys, "
-		       "an http(s) URL, file:PATH, or discover"),
+		       "an http(s) URL, file:PATH, secret:PLACE, or discover"),
 	OPT(STRS, audience,
 		.doc = "one of these must be in the claim aud; left out: any audience is accepted"),
 	OPT(STR, jwks,
-		.doc = "the keys of every issuer: an http(s) URL or file:PATH; left out: found by "
-		       "OpenID Connect "
-		       "Discovery"),
+		.doc = "the keys of every issuer: an http(s) URL, file:PATH, or secret:PLACE for a "
+		       "shared secret, where PLACE is env:NAME or file:PATH; left out: found by "
+		       "OpenID Connect Discovery"),
 	OPT(FLAGS, algorithms, .def = "[RS256, ES256]", .min = "1", .choices = alg_names,
 		.doc = "signature algorithms that are accepted"),
 	OPT(STRS, scopes,

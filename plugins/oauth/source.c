@@ -8,6 +8,7 @@
 
 #include "../shared/url.h"
 #include "../jose/strict.h"
+#include "secret_place.h"
 
 enum { MAX_DISCOVERY = 256 * 1024, DISCOVERY_DEPTH = 16 };
 
@@ -61,6 +62,32 @@ static sluice_str str_copy(sluice_str s)
 static sluice_str str_of_z(const char *z)
 {
 	return (sluice_str){ z, strlen(z) };
+}
+
+/* ---- keys that are not fetched ------------------------------------------------------------- */
+
+static bool is_local(const struct source_id *id)
+{
+	return id->kind == SOURCE_FILE || id->kind == SOURCE_SECRET;
+}
+
+static int read_local(sluice_instance *inst, const struct source_id *id, sluice_str *document)
+{
+	struct secret_place place;
+	if (id->kind == SOURCE_FILE)
+		return sluice_read_file(inst, id->where, KEYS_MAX_DOCUMENT, document);
+	return secret_place_read(id->where, &place) ? secret_place_text(inst, &place, document)
+						    : -EINVAL;
+}
+
+/* Only what the operator has called a secret can become one. */
+static struct keyset *read_document(const struct source_id *id, sluice_str document, char *why,
+	size_t why_size)
+{
+	struct secret_place place;
+	if (id->kind == SOURCE_SECRET && secret_place_read(id->where, &place))
+		return secret_read(place.form, document, why, why_size);
+	return keys_read(document, why, why_size);
 }
 
 /* ---- one round: how it ends ---------------------------------------------------------------- */
@@ -132,7 +159,7 @@ static void take_document(struct source *s, sluice_str where, sluice_str documen
 		succeeded(s, s->keys); /* the generation stays, and with it the cached tokens */
 		return;
 	}
-	struct keyset *keys = keys_read(document, why, sizeof why);
+	struct keyset *keys = read_document(&s->id, document, why, sizeof why);
 	if (!keys) {
 		failed(s, "keys from", where, why);
 		return;
@@ -234,7 +261,7 @@ static void on_fetched(sluice_instance *inst, void *conf, const sluice_fetch_res
 static void read_key_file(struct source *s)
 {
 	sluice_str document;
-	int rc = sluice_read_file(s->fetcher->inst, s->id.where, KEYS_MAX_DOCUMENT, &document);
+	int rc = read_local(s->fetcher->inst, &s->id, &document);
 	if (rc < 0)
 		failed(s, "key file", s->id.where, strerror(-rc));
 	else
@@ -248,7 +275,7 @@ void source_begin(struct subscription *sub)
 		return;
 	s->fetcher = sub;
 	atomic_store(&s->begun_ns, sluice_now_ns());
-	if (s->id.kind == SOURCE_FILE)
+	if (is_local(&s->id))
 		read_key_file(s);
 	else
 		fetch(s, s->id.kind == SOURCE_DISCOVERY ? PHASE_DISCOVERING : PHASE_FETCHING,
@@ -299,7 +326,7 @@ bool source_may_begin(const struct source *s, uint64_t min_refresh_ms)
 /* Whether two ids are of the same source. Files never are: see source_join(). */
 static bool is_same(const struct source_id *a, const struct source_id *b)
 {
-	return a->kind == b->kind && a->kind != SOURCE_FILE && sluice_str_eq(a->where, b->where) &&
+	return a->kind == b->kind && !is_local(a) && sluice_str_eq(a->where, b->where) &&
 		sluice_str_eq(a->issuer, b->issuer) && sluice_str_eq(a->ca_file, b->ca_file);
 }
 
@@ -343,7 +370,7 @@ static int read_first(struct subscription *sub, char *why, size_t why_size)
 {
 	struct source *s = sub->source;
 	sluice_str document;
-	int rc = sluice_read_file(sub->inst, s->id.where, KEYS_MAX_DOCUMENT, &document);
+	int rc = read_local(sub->inst, &s->id, &document);
 	if (rc < 0) {
 		(void)snprintf(why, why_size, "cannot read %.*s: %s", (int)s->id.where.len,
 			s->id.where.data,
@@ -351,7 +378,7 @@ static int read_first(struct subscription *sub, char *why, size_t why_size)
 		return -1;
 	}
 	char wrong[320];
-	s->keys = keys_read(document, wrong, sizeof wrong);
+	s->keys = read_document(&s->id, document, wrong, sizeof wrong);
 	if (!s->keys || s->keys->n == 0) {
 		(void)snprintf(why, why_size, "%.*s: %s%s%s", (int)s->id.where.len,
 			s->id.where.data,
@@ -382,7 +409,7 @@ int source_join(struct subscription *sub, const struct source_id *id, char *why,
 	sub->state = SUBSCRIPTION_MADE;
 	sub->next = s->subs;
 	s->subs = sub;
-	return id->kind == SOURCE_FILE ? read_first(sub, why, why_size) : 0;
+	return is_local(id) ? read_first(sub, why, why_size) : 0;
 }
 
 void source_start(struct subscription *sub)
@@ -391,7 +418,7 @@ void source_start(struct subscription *sub)
 	uint64_t age = (sluice_now_ns() - source_current_at(s)) / 1000000,
 		 refresh = sub->terms->refresh;
 	sub->state = SUBSCRIPTION_IN_FORCE;
-	if (s->id.kind != SOURCE_FILE && !url_is_https(s->id.where))
+	if (!is_local(&s->id) && !url_is_https(s->id.where))
 		sluice_log(sub->inst, SLUICE_LOG_WARN,
 			"keys are fetched without TLS from %.*s: whoever can change them in "
 			"transit can sign tokens",

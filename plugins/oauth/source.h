@@ -21,11 +21,12 @@ struct source_terms {
 	uint64_t fetch_timeout; /* of one fetch */
 };
 
-enum source_kind { SOURCE_FILE, SOURCE_URL, SOURCE_DISCOVERY };
+/* SOURCE_SECRET: shared secrets of the operator, see secret_place.h */
+enum source_kind { SOURCE_FILE, SOURCE_SECRET, SOURCE_URL, SOURCE_DISCOVERY };
 
 struct source_id {
 	enum source_kind kind;
-	sluice_str where; /* path, URL of the keys, or URL of the discovery document */
+	sluice_str where; /* path, place, URL of the keys, or URL of the discovery document */
 	/* the issuer that a discovery document must name; empty for the other kinds */
 	sluice_str issuer;
 	sluice_str ca_file; /* empty: the system's authorities */
