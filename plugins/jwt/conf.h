@@ -6,6 +6,7 @@
 
 #include "../oauth/source.h"
 #include "introspect_conf.h"
+#include "dpop_conf.h"
 #include "reason.h"
 
 /* The authentication schemes by which tokens come (RFC 6750 2.1, RFC 9449 7.1). */
@@ -40,6 +41,7 @@ struct jwt_conf {
 	uint64_t min_refresh, key_wait; /* ms */
 	sluice_str ca_file;
 	struct introspection introspection;
+	struct dpop_conf dpop;
 
 	/* set by check() */
 	struct issuer *trusted; /* shared by all threads, see issuers.h */

@@ -12,6 +12,7 @@
 #include "../jose/claims.h"
 #include "challenge.h"
 #include "introspect.h"
+#include "dpop.h"
 #include "issuers.h"
 #include "request.h"
 #include "worker.h"
@@ -23,6 +24,16 @@
 	{ .name = #field, .offset = offsetof(struct jwt_conf, keys.field), \
 	  .type = SLUICE_T_DURATION, __VA_ARGS__ }
 /* clang-format on */
+
+/* one of the options of DPoP, whose names begin with it */
+/* clang-format off */
+#define OPT_DPOP(T, opt, field, ...)                                          \
+	{ .name = (opt), .offset = offsetof(struct jwt_conf, dpop.field),        \
+	  .type = SLUICE_T_##T, __VA_ARGS__ }
+/* clang-format on */
+
+static const char *const dpop_modes[] = { "off", "accept", "require", NULL };
+static const char *const dpop_failures[] = { "deny", "allow", NULL };
 
 static const sluice_option jwt_options[] = {
 	OPT(STRS, issuer, .max = "16",
@@ -86,6 +97,32 @@ static const sluice_option jwt_options[] = {
 		       "out: the system's"),
 	OPT(BLOCK, introspection, .sub = introspect_options,
 		.doc = "ask an authorization server about tokens that are no JWT (RFC 7662)"),
+	OPT_DPOP(ENUM, "dpop", mode, .def = "off", .choices = dpop_modes,
+		.doc = "proof of possession (RFC 9449): not looked at, needed for tokens that are "
+		       "bound to a key, or for all"),
+	OPT_DPOP(DURATION, "dpop_window", window, .def = "1m", .min = "1s", .max = "1h",
+		.doc = "how long a proof is accepted after it was made"),
+	OPT_DPOP(FLAGS, "dpop_algorithms", algorithms, .def = "[ES256, EdDSA]", .min = "1",
+		.choices = alg_public_names, .doc = "signature algorithms of proofs"),
+	OPT_DPOP(STR, "dpop_origin", origin, .max = "300",
+		.doc = "scheme and host of the URLs in proofs, as clients see them; left out: "
+		       "those "
+		       "of the request"),
+	OPT_DPOP(BOOL, "dpop_nonce", nonce, .def = "false",
+		.doc = "whether a proof needs a nonce of this gateway"),
+	OPT_DPOP(STR, "dpop_nonce_key", nonce_key, .flags = SLUICE_F_SECRET, .min = "32",
+		.max = "4096",
+		.doc = "secret of the nonces, the same for all gateways that take each other's; "
+		       "left out: one that this process draws"),
+	OPT_DPOP(STORE, "dpop_store", store,
+		.doc = "where proofs that have come are remembered: a store of the stores block; "
+		       "left out: the memory of this process"),
+	OPT_DPOP(ENUM, "dpop_on_store_failure", on_store_failure, .def = "deny",
+		.choices = dpop_failures,
+		.doc = "when the store does not answer: deny the request with 503, or allow it "
+		       "although the proof may have been used before"),
+	OPT_DPOP(DURATION, "dpop_store_timeout", store_timeout, .def = "50ms", .min = "1ms",
+		.max = "10s", .doc = "how long a request waits for the store"),
 	SLUICE_OPTIONS_END,
 };
 
@@ -144,6 +181,8 @@ static int jwt_check(sluice_instance *inst, void *arg)
 		sluice_conf_error(inst, "min_refresh", "is longer than refresh");
 		rc = -1;
 	}
+	if (dpop_check(inst, conf) < 0)
+		rc = -1;
 	if (issuers_check(inst, conf) < 0 || challenge_check(inst, conf) < 0 ||
 		introspect_check(inst, conf) < 0)
 		rc = -1;

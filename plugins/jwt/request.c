@@ -4,8 +4,10 @@
 
 #include "../jose/token.h"
 #include "accept.h"
+#include "admit.h"
 #include "answer.h"
 #include "bearer.h"
+#include "dpop.h"
 #include "introspect.h"
 #include "issuers.h"
 #include "state.h"
@@ -143,7 +145,8 @@ sluice_verdict request_judge(sluice_exchange *x, const void *arg)
 	const sluice_str none = { NULL, 0 };
 	sluice_str text;
 	answer_remove_forgeries(x, conf);
-	enum reason why = bearer_find(x, &text);
+	enum reason why = conf->dpop.mode == DPOP_OFF ? bearer_find(x, &text)
+						      : dpop_find(x, &text);
 	if (why == REASON_NONE && !text.data) {
 		if (conf->optional)
 			return answer_pass(x, conf);
@@ -166,5 +169,5 @@ sluice_verdict request_judge(sluice_exchange *x, const void *arg)
 		return jwt_verify(x, conf, text, hash, keys);
 	e->refs++;
 	sluice_cleanup(x, entry_unref, e);
-	return answer_admit(x, conf, e);
+	return admit_token(x, conf, e);
 }

@@ -6,6 +6,7 @@
 void worker_fini(struct worker *w)
 {
 	cache_fini(&w->cache);
+	verifier_fini(&w->proofs);
 	for (size_t i = 0; i < w->n_verifiers; i++)
 		verifier_fini(&w->verifiers[i]);
 	free(w->verifiers);
@@ -18,6 +19,8 @@ int worker_init(struct worker *w, const struct jwt_conf *conf)
 	w->verifiers = calloc(conf->n_trusted, sizeof *w->verifiers);
 	for (; rc == 0 && w->verifiers && w->n_verifiers < conf->n_trusted; w->n_verifiers++)
 		rc = verifier_init(&w->verifiers[w->n_verifiers]);
+	if (rc == 0 && conf->dpop.mode != DPOP_OFF)
+		rc = verifier_init(&w->proofs);
 	if (rc == 0 && w->verifiers)
 		return 0;
 	worker_fini(w);

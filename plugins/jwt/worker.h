@@ -5,11 +5,14 @@
 #include "../jose/verify.h"
 #include "cache.h"
 #include "conf.h"
+#include "dpop_nonce.h"
 
 struct worker {
 	struct verifier *verifiers; /* owned: one for each issuer; NULL: its start failed */
 	size_t n_verifiers;
 	struct cache cache;
+	struct verifier proofs; /* of DPoP; zeroed where that is off */
+	struct dpop_nonces nonces;
 };
 
 /* 0, or -1 without memory or when OpenSSL lacks something. */
