@@ -42,9 +42,11 @@ struct jwt_conf {
 	sluice_str ca_file;
 	struct introspection introspection;
 	struct dpop_conf dpop;
+	sluice_str decryption_keys;
 
 	/* set by check() */
-	struct issuer *trusted; /* shared by all threads, see issuers.h */
+	struct jwe_keys *decryption; /* owned: encrypted_stop(); NULL: there are none */
+	struct issuer *trusted;      /* shared by all threads, see issuers.h */
 	size_t n_trusted;
 	unsigned takes; /* SCHEME_BIT()s; 0 before challenge_check(): Bearer alone */
 	struct jwt_asks asks;

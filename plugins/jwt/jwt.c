@@ -13,6 +13,7 @@
 #include "challenge.h"
 #include "introspect.h"
 #include "dpop.h"
+#include "encrypted.h"
 #include "issuers.h"
 #include "request.h"
 #include "worker.h"
@@ -123,6 +124,9 @@ static const sluice_option jwt_options[] = {
 		       "although the proof may have been used before"),
 	OPT_DPOP(DURATION, "dpop_store_timeout", store_timeout, .def = "50ms", .min = "1ms",
 		.max = "10s", .doc = "how long a request waits for the store"),
+	OPT(STR, decryption_keys, .flags = SLUICE_F_SECRET, .min = "1",
+		.doc = "private keys for tokens that are encrypted (JWE): PEM, or a key set; left "
+		       "out: such tokens are refused"),
 	SLUICE_OPTIONS_END,
 };
 
@@ -181,7 +185,7 @@ static int jwt_check(sluice_instance *inst, void *arg)
 		sluice_conf_error(inst, "min_refresh", "is longer than refresh");
 		rc = -1;
 	}
-	if (dpop_check(inst, conf) < 0)
+	if (dpop_check(inst, conf) < 0 || encrypted_check(inst, conf) < 0)
 		rc = -1;
 	if (issuers_check(inst, conf) < 0 || challenge_check(inst, conf) < 0 ||
 		introspect_check(inst, conf) < 0)
@@ -201,6 +205,7 @@ static void jwt_stop(sluice_instance *inst, void *arg)
 	(void)inst;
 	issuers_stop(arg);
 	introspect_stop(arg);
+	encrypted_stop(arg);
 }
 
 static void jwt_on_refresh(sluice_instance *inst, const void *arg)

@@ -9,6 +9,7 @@
 #include "bearer.h"
 #include "dpop.h"
 #include "introspect.h"
+#include "encrypted.h"
 #include "issuers.h"
 #include "state.h"
 #include "worker.h"
@@ -102,8 +103,10 @@ static sluice_verdict jwt_verify(sluice_exchange *x, const struct jwt_conf *conf
 	struct token t;
 	json_t *claims = NULL;
 	size_t issuer = 0;
-	sluice_str which = { NULL, 0 };
-	enum reason why = open_access_token(&t, text);
+	sluice_str which = { NULL, 0 }, inner;
+	enum reason why = encrypted_open(x, text, &inner);
+	if (why == REASON_NONE)
+		why = open_access_token(&t, inner);
 	if (why == REASON_NONE)
 		why = choose_issuer(conf, &t, &issuer, &claims);
 	if (why == REASON_NONE) {

@@ -7,6 +7,7 @@ void worker_fini(struct worker *w)
 {
 	cache_fini(&w->cache);
 	verifier_fini(&w->proofs);
+	jwe_keys_free(&w->decryption);
 	for (size_t i = 0; i < w->n_verifiers; i++)
 		verifier_fini(&w->verifiers[i]);
 	free(w->verifiers);
@@ -21,6 +22,8 @@ int worker_init(struct worker *w, const struct jwt_conf *conf)
 		rc = verifier_init(&w->verifiers[w->n_verifiers]);
 	if (rc == 0 && conf->dpop.mode != DPOP_OFF)
 		rc = verifier_init(&w->proofs);
+	if (conf->decryption && !(w->decryption = jwe_keys_copy(conf->decryption)))
+		rc = -1;
 	if (rc == 0 && w->verifiers)
 		return 0;
 	worker_fini(w);

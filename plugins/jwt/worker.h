@@ -2,6 +2,7 @@
 #ifndef JWT_WORKER_H
 #define JWT_WORKER_H
 
+#include "../jose/jwe_keys.h"
 #include "../jose/verify.h"
 #include "cache.h"
 #include "conf.h"
@@ -13,6 +14,7 @@ struct worker {
 	struct cache cache;
 	struct verifier proofs; /* of DPoP; zeroed where that is off */
 	struct dpop_nonces nonces;
+	struct jwe_keys *decryption; /* owned; NULL: there are none */
 };
 
 /* 0, or -1 without memory or when OpenSSL lacks something. */

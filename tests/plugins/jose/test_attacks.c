@@ -7,7 +7,8 @@
 #include <openssl/err.h>
 
 #include "embedded.h"
-#include "mint.h"
+#include "jwe.h"
+#include "mint_jwe.h"
 #include "secret.h"
 #include "test.h"
 #include "verify.h"
@@ -340,6 +341,106 @@ TEST(attack_json_serialization)
 		mint_text("{\"payload\":\"%.*s\",\"protected\":\"%.*s\",\"signature\":\"%s\"}",
 			(int)(dot2 - dot - 1), dot + 1, (int)(dot - good), good, dot2 + 1);
 	assert_int_equal(check(jwks_of(MINT_RSA), text), JOSE_MALFORMED);
+}
+
+/* ---- encrypted tokens ---------------------------------------------------------------------- */
+
+static enum jose_result open_jwe(const char *keys_text, const char *text)
+{
+	struct jwe_keys *keys = jwe_keys_read(sluice_str_of(keys_text), why, sizeof why);
+	assert_non_null(keys);
+	size_t n;
+	char *out = malloc(strlen(text) + 1);
+	enum jose_result r = jwe_open(keys, sluice_str_of(text), out, &n);
+	free(out);
+	jwe_keys_free(&keys);
+	assert_int_equal(ERR_peek_error(), 0);
+	return r;
+}
+
+/* ROBOT, Bleichenbacher 1998, Manger 2001: the answer tells how the decrypted key was wrong. There
+ * is no RSA1_5, and a key that is not well padded fails as a wrong content does. */
+TEST(attack_padding_oracles)
+{
+	const char *keys = mint_private_pem(MINT_RSA);
+	const char *good = mint_jwe(MINT_RSA, "RSA-OAEP-256", "A256GCM", NULL, "x");
+	const char *dot = strchr(good, '.') + 1, *dot2 = strchr(dot, '.');
+	assert_int_equal(open_jwe(keys, good), JOSE_OK);
+	uint8_t wrapped[256] = { 0 };
+	for (int first = 0; first < 3; first++) {
+		memset(wrapped, first * 0x55, sizeof wrapped);
+		const char *text = mint_text("%.*s%s%s", (int)(dot - good), good,
+			mint_b64(wrapped, sizeof wrapped), dot2);
+		assert_int_equal(open_jwe(keys, text), JOSE_DECRYPTION);
+	}
+	assert_int_equal(open_jwe(keys,
+				 mint_jwe_with(MINT_RSA, "RSA-OAEP-256", "A256GCM",
+					 "{\"alg\":\"RSA1_5\",\"enc\":\"A256GCM\"}", "x")),
+		JOSE_DECRYPTION);
+}
+
+/* The sender's point lies on another curve, and our key leaks (CVE-2017-16007) */
+TEST(attack_invalid_curve_in_ecdh)
+{
+	uint8_t one[32] = { [31] = 1 };
+	const char *keys = mint_private_pem(MINT_P256), *xy = mint_b64(one, 32);
+	assert_int_equal(open_jwe(keys, mint_jwe(MINT_P256, "ECDH-ES", "A256GCM", NULL, "x")),
+		JOSE_OK);
+	const char *epks[] = { mint_text("{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"%s\",\"y\":"
+					 "\"%s\"}",
+				       xy, xy),
+		mint_jwk(MINT_P384, NULL, NULL), mint_jwk(MINT_RSA, NULL, NULL), "{}", "null",
+		"1" };
+	for (size_t i = 0; i < sizeof epks / sizeof *epks; i++) {
+		const char *header =
+			mint_text("{\"alg\":\"ECDH-ES\",\"enc\":\"A256GCM\",\"epk\":%s}", epks[i]);
+		assert_int_equal(
+			open_jwe(keys, mint_jwe_with(MINT_P256, "ECDH-ES", "A256GCM", header, "x")),
+			JOSE_DECRYPTION);
+	}
+}
+
+/* CVE-2023-49347 of its kind, CVE-2024-28176: a few bytes that become very many */
+TEST(attack_zip_bomb)
+{
+	const char *keys = mint_private_pem(MINT_RSA);
+	static const char *const zips[] = { ",\"zip\":\"DEF\"", ",\"zip\":\"GZ\"",
+		",\"zip\":null" };
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(
+			open_jwe(keys, mint_jwe(MINT_RSA, "RSA-OAEP-256", "A256GCM", zips[i], "x")),
+			JOSE_DECRYPTION);
+}
+
+/* CVE-2023-50658, CVE-2024-25710 of its kind: the sender says how long we shall compute */
+TEST(attack_pbes2_iterations)
+{
+	const char *keys = mint_private_pem(MINT_RSA);
+	static const char *const algs[] = { "PBES2-HS256+A128KW", "PBES2-HS512+A256KW" };
+	for (size_t i = 0; i < 2; i++) {
+		const char *header = mint_text("{\"alg\":\"%s\",\"enc\":\"A256GCM\",\"p2c\":"
+					       "2147483647,\"p2s\":\"AAAA\"}",
+			algs[i]);
+		assert_int_equal(open_jwe(keys,
+					 mint_jwe_with(MINT_RSA, "RSA-OAEP-256", "A256GCM", header,
+						 "x")),
+			JOSE_DECRYPTION);
+	}
+}
+
+/* A tag of fewer bytes is found by trying */
+TEST(attack_short_tag)
+{
+	const char *keys = mint_private_pem(MINT_RSA);
+	char *good = mint_jwe(MINT_RSA, "RSA-OAEP-256", "A256GCM", NULL, "x");
+	char *tag = strrchr(good, '.') + 1;
+	for (size_t n = 0; n < 16; n++) {
+		uint8_t zeros[16] = { 0 };
+		assert_int_equal(open_jwe(keys,
+					 mint_text("%.*s%s", (int)(tag - good), good,
+						 mint_b64(zeros, n))),
+			JOSE_DECRYPTION);
+	}
 }
 
 static int setup(void **state)
