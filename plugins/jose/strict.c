@@ -127,19 +127,6 @@ bool b64url_decode(sluice_str in, uint8_t *out, size_t *n)
 	return true;
 }
 
-void b64url_encode(const uint8_t *in, size_t n, char *out)
-{
-	static const char alphabet[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-	for (size_t i = 0; i < n; i += 3) {
-		size_t left = n - i < 3 ? n - i : 3;
-		uint32_t v = (uint32_t)in[i] << 16 | (left > 1 ? (uint32_t)in[i + 1] << 8 : 0) |
-			(left > 2 ? in[i + 2] : 0);
-		for (size_t c = 0; c <= left; c++)
-			*out++ = alphabet[v >> (18 - 6 * c) & 63];
-	}
-}
-
 /* Whether brackets outside strings nest at most max_depth deep. The parser checks that they
  * match. */
 static bool depth_within(const char *text, size_t len, unsigned max_depth)

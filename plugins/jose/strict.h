@@ -15,9 +15,6 @@
  * byte. out has room for B64URL_MAX(in.len). False otherwise. */
 bool b64url_decode(sluice_str in, uint8_t *out, size_t *n);
 
-/* Write n bytes as base64url without padding. out has room for (4 * n + 2) / 3. */
-void b64url_encode(const uint8_t *in, size_t n, char *out);
-
 /*
  * One JSON object and nothing behind it: valid UTF-8, no member named twice, no NUL, nested at most
  * max_depth deep (the object itself counts). NULL otherwise. The caller releases it. A number that

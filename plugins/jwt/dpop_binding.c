@@ -4,6 +4,7 @@
 #include <openssl/sha.h>
 #include <stdlib.h>
 
+#include "../jose/sign.h"
 #include "../jose/strict.h"
 
 void dpop_binding_free(struct dpop_binding **binding)
@@ -33,7 +34,7 @@ bool dpop_binding_of(const json_t *claims, sluice_str token, struct dpop_binding
 		return false;
 	}
 	(void)SHA256((const uint8_t *)token.data, token.len, hash);
-	b64url_encode(hash, sizeof hash, b->ath);
+	(void)b64url_encode(b->ath, hash, sizeof hash);
 	*out = b;
 	return true;
 }

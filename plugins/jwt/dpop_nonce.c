@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "../jose/strict.h"
+#include "../jose/sign.h"
 
 enum { NUMBER = 4, MAC = 16 };
 
@@ -41,7 +41,7 @@ static bool make(const struct dpop_conf *conf, uint64_t span, char out[static NO
 		bytes[i] = (unsigned char)(span >> 8 * (NUMBER - 1 - i));
 	if (!HMAC(EVP_sha256(), conf->secret, DPOP_SECRET, bytes, NUMBER, bytes + NUMBER, &n))
 		return false;
-	b64url_encode(bytes, NUMBER + MAC, out);
+	(void)b64url_encode(out, bytes, NUMBER + MAC);
 	return true;
 }
 

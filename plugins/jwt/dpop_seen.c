@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "../jose/strict.h"
+#include "../jose/sign.h"
 
 #define NS_PER_MS UINT64_C(1000000)
 
@@ -43,7 +43,7 @@ static sluice_verdict note_in_redis(sluice_exchange *x, const struct dpop_conf *
 {
 	char key[sizeof "sluice:dpop:" + ID_TEXT], ttl[24];
 	char *at = sluice_str_put(key, SLUICE_STR("sluice:dpop:"));
-	b64url_encode(id, PROOF_ID, at);
+	(void)b64url_encode(at, id, PROOF_ID);
 	int n = snprintf(ttl, sizeof ttl, "%" PRIu64, ttl_ms);
 	const sluice_str command[] = { SLUICE_STR("SET"),
 		sluice_str_n(key, (size_t)(at - key) + ID_TEXT), SLUICE_STR("1"), SLUICE_STR("NX"),

@@ -148,8 +148,7 @@ sluice_verdict request_judge(sluice_exchange *x, const void *arg)
 	const sluice_str none = { NULL, 0 };
 	sluice_str text;
 	answer_remove_forgeries(x, conf);
-	enum reason why = conf->dpop.mode == DPOP_OFF ? bearer_find(x, &text)
-						      : dpop_find(x, &text);
+	enum reason why = conf->dpop.mode == DPOP_OFF ? bearer_find(x, &text) : dpop_find(x, &text);
 	if (why == REASON_NONE && !text.data) {
 		if (conf->optional)
 			return answer_pass(x, conf);

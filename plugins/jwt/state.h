@@ -15,7 +15,8 @@ struct key_wait {
 struct request_state {
 	struct key_wait keys;
 	struct inquiry inquiry;
-	struct entry *entry; /* borrowed, as long as the exchange: while a store is asked of a proof */
+	struct entry
+		*entry; /* borrowed, as long as the exchange: while a store is asked of a proof */
 };
 
 static inline struct request_state *request_state(sluice_exchange *x)
