@@ -459,6 +459,36 @@ TEST(the_url_is_that_of_the_client)
 	kit_stop(i);
 }
 
+/* RFC 9449 6.2: the server's answer names the key. */
+TEST(opaque_tokens_are_bound_too)
+{
+	static const char ask[] = "https://idp.example/introspect";
+	kit_reset();
+	kit_fetch_answer(ask, 200,
+		mint_text("{\"active\":true,\"sub\":\"bob\",\"exp\":1700000100,\"cnf\":{\"jkt\":"
+			  "\"%s\"}}",
+			jkt_of(MINT_P256)));
+	kit_fetch_field("Content-Type", "application/json");
+	sluice_instance *i = kit_instance(&sluice_plugin_record, "introspection.url", ask,
+		"introspection.client_id", "gateway", "introspection.client_secret", "secret",
+		"dpop", "require", NULL);
+	kit_start(i);
+	for (int n = 0; n < 2; n++) { /* the second is of the cache */
+		const char *proof = proof_of(
+			(struct proof){ .ath = mint_text("\"%s\"", ath_of("opaque-token")) });
+		sluice_exchange *x = request(i, "opaque-token", proof);
+		kit_advance(10);
+		assert_int_equal(kit_verdict(x), SLUICE_NEXT);
+		assert_string_equal(kit_attr(x, "claim:sub"), "bob");
+		kit_end(x);
+		assert_string_equal(outcome(request(i, "opaque-token", proof)), "dpop-replayed");
+	}
+	sluice_exchange *x =
+		kit_request(i, "GET", "/a", "Authorization", "Bearer opaque-token", NULL);
+	assert_string_equal(outcome(x), "dpop-required");
+	kit_stop(i);
+}
+
 static void refuses(const char *name, const char *value, const char *mode, const char *words)
 {
 	kit_file("keys.json", mint_jwks(mint_jwk(MINT_RSA, "a", NULL), NULL));
