@@ -372,7 +372,7 @@ TEST_WITH(reports_bad_options, each, NULL)
 		{ "https://idp.example/?a", "", "jwks: is needed" },
 		{ "[x, y, x]", "https://idp.example/keys", "issuer: x stands twice" },
 		{ "[https://idp.example/, y]", "", "jwks: is needed: the issuer y is no URL" },
-		{ "[]", "https://idp.example/keys", "issuer is required" },
+		{ "[]", "https://idp.example/keys", "issuer or introspection is required" },
 	};
 	kit_file("bad.json", "keys");
 	kit_file("empty.json", "{\"keys\":[]}");
