@@ -350,7 +350,8 @@ static const char usage[] =
 	"  -H, --field LINE      one more field\n"
 	"  -p, --targets FILE    a target on each line, asked for in turn\n"
 	"  -t, --tokens FILE     a bearer token on each line, sent in turn\n"
-	"  -s, --skip N          leave out so many targets and tokens at first\n"
+	"      --heads FILE      fields on each line, with tabs between them, sent in turn\n"
+	"  -s, --skip N          leave out so many targets, tokens and heads at first\n"
 	"  -f, --fresh           a connection for each request\n"
 	"  -R, --resume          with --fresh: TLS sessions continue earlier ones\n"
 	"      --until-term      TERM ends the run, and what came until then is told\n"
@@ -370,6 +371,7 @@ static const struct option options[] = {
 	{ "field", required_argument, NULL, 'H' },
 	{ "targets", required_argument, NULL, 'p' },
 	{ "tokens", required_argument, NULL, 't' },
+	{ "heads", required_argument, NULL, 'F' },
 	{ "skip", required_argument, NULL, 's' },
 	{ "fresh", no_argument, NULL, 'f' },
 	{ "resume", no_argument, NULL, 'R' },
@@ -414,6 +416,9 @@ static void parse_options(struct plan *p, int argc, char **argv)
 			break;
 		case 't':
 			p->tokens = read_lines(optarg);
+			break;
+		case 'F':
+			p->heads = read_lines(optarg);
 			break;
 		case 's':
 			p->skip = strtoull(optarg, NULL, 10);

@@ -38,6 +38,7 @@ struct plan {
 	struct text target;   /* of the URL: asked for when there is no list */
 	struct lines targets; /* asked for in turn */
 	struct lines tokens;  /* sent in turn, as bearer tokens */
+	struct lines heads;   /* fields with tabs between them, sent in turn */
 	struct text field;    /* one more line of the head, or empty */
 	size_t upload;        /* bytes of a request body: POST instead of GET */
 	unsigned connections;
@@ -45,7 +46,7 @@ struct plan {
 	uint64_t requests;  /* 0: as many as fit into the time */
 	double seconds;     /* 0: until the requests are done */
 	double rate;        /* requests a second; 0: as soon as the one before is done */
-	size_t skip;        /* tokens and targets left out at the beginning of the list */
+	size_t skip;        /* tokens, heads and targets left out at the beginning of the list */
 	bool fresh;         /* a connection for each request */
 	bool resume;        /* its session continues an earlier one */
 	/* wait for a line on standard input before requests, and before the end */

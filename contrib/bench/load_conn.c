@@ -92,6 +92,17 @@ void conn_compose(struct conn *c, const struct plan *p, uint64_t serial)
 		out_add(c, p->field.at, p->field.len);
 		out_add_text(c, "\r\n");
 	}
+	if (p->heads.n) {
+		struct text head = p->heads.v[serial % p->heads.n];
+		for (const char *tab; (tab = memchr(head.at, '\t', head.len)) != NULL;) {
+			size_t n = (size_t)(tab - head.at);
+			out_add(c, head.at, n);
+			out_add_text(c, "\r\n");
+			head = (struct text){ tab + 1, head.len - n - 1 };
+		}
+		out_add(c, head.at, head.len);
+		out_add_text(c, "\r\n");
+	}
 	if (p->tokens.n) {
 		struct text token = p->tokens.v[serial % p->tokens.n];
 		out_add_text(c, "Authorization: Bearer ");

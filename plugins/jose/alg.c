@@ -1,20 +1,22 @@
 /* What each signature algorithm goes with. */
 #include "alg.h"
 
+/* clang-format off */
+#define PUBLIC_NAMES \
+	[ALG_RS256] = "RS256", [ALG_RS384] = "RS384", [ALG_RS512] = "RS512", \
+	[ALG_PS256] = "PS256", [ALG_PS384] = "PS384", [ALG_PS512] = "PS512", \
+	[ALG_ES256] = "ES256", [ALG_ES384] = "ES384", [ALG_ES512] = "ES512", \
+	[ALG_EDDSA] = "EdDSA", [ALG_ED25519] = "Ed25519", [ALG_ED448] = "Ed448"
+/* clang-format on */
+
 const char *const alg_names[ALG_COUNT + 1] = {
-	[ALG_RS256] = "RS256",
-	[ALG_RS384] = "RS384",
-	[ALG_RS512] = "RS512",
-	[ALG_PS256] = "PS256",
-	[ALG_PS384] = "PS384",
-	[ALG_PS512] = "PS512",
-	[ALG_ES256] = "ES256",
-	[ALG_ES384] = "ES384",
-	[ALG_ES512] = "ES512",
-	[ALG_EDDSA] = "EdDSA",
-	[ALG_ED25519] = "Ed25519",
-	[ALG_ED448] = "Ed448",
+	PUBLIC_NAMES,
+	[ALG_HS256] = "HS256",
+	[ALG_HS384] = "HS384",
+	[ALG_HS512] = "HS512",
 };
+
+const char *const alg_public_names[ALG_N_PUBLIC + 1] = { PUBLIC_NAMES };
 
 static const struct alg_info infos[ALG_COUNT] = {
 	[ALG_RS256] = { .type = KEY_RSA, .digest = DIGEST_SHA256 },
@@ -30,6 +32,9 @@ static const struct alg_info infos[ALG_COUNT] = {
 	[ALG_EDDSA] = { KEY_ED25519, DIGEST_NONE, false, NULL, 0, 0 },
 	[ALG_ED25519] = { KEY_ED25519, DIGEST_NONE, false, "Ed25519", 32, 64 },
 	[ALG_ED448] = { KEY_ED448, DIGEST_NONE, false, "Ed448", 57, 114 },
+	[ALG_HS256] = { .type = KEY_SECRET, .digest = DIGEST_SHA256, .signature = 32 },
+	[ALG_HS384] = { .type = KEY_SECRET, .digest = DIGEST_SHA384, .signature = 48 },
+	[ALG_HS512] = { .type = KEY_SECRET, .digest = DIGEST_SHA512, .signature = 64 },
 };
 
 const struct alg_info *alg_info(enum alg alg)

@@ -2,6 +2,7 @@
 #include "keys.h"
 
 #include <openssl/bn.h>
+#include <openssl/crypto.h>
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -129,7 +130,7 @@ static const char *read_material(struct key *key, const json_t *jwk)
 	bool ec = sluice_str_is(kty, "EC");
 	if (!ec && !sluice_str_is(kty, "OKP"))
 		return "its kty is not RSA, EC or OKP";
-	for (unsigned i = ALG_ES256; i < ALG_COUNT && crv.data; i++) {
+	for (unsigned i = ALG_ES256; i < ALG_N_PUBLIC && crv.data; i++) {
 		const struct alg_info *info = alg_info((enum alg)i);
 		if (i == ALG_EDDSA || ec != (info->type == KEY_EC) ||
 			!sluice_str_is(crv, info->curve))
@@ -159,24 +160,37 @@ static const char *read_purpose(const json_t *jwk, uint32_t *algs)
 		if (!verifies)
 			return "its key_ops do not have verify";
 	}
-	*algs = UINT32_MAX;
+	*algs = ALG_PUBLIC;
 	if (alg.data) {
 		enum alg one;
-		if (!alg_find(alg, &one))
+		if (!alg_find(alg, &one) || one >= ALG_N_PUBLIC)
 			return "its alg is not one that is supported";
 		*algs = alg_exact(ALG_BIT(one));
 	}
 	return NULL;
 }
 
-static void key_fini(struct key *key)
+void key_fini(struct key *key)
 {
 	EVP_PKEY_free(key->pkey);
+	if (key->secret)
+		OPENSSL_cleanse(key->secret, key->secret_len);
+	free(key->secret);
 	free(key->kid);
+	*key = (struct key){ .pkey = NULL };
 }
 
-/* Returns NULL, or what is wrong with the key, which is then empty. */
-static const char *read_key(struct key *key, const json_t *jwk)
+bool key_set_kid(struct key *key, sluice_str kid)
+{
+	key->kid = malloc(kid.len + 1);
+	if (!key->kid)
+		return false;
+	*sluice_str_put(key->kid, kid) = '\0';
+	key->kid_len = kid.len;
+	return true;
+}
+
+const char *key_read(struct key *key, const json_t *jwk)
 {
 	uint32_t algs;
 	sluice_str kid;
@@ -190,18 +204,10 @@ static const char *read_key(struct key *key, const json_t *jwk)
 		wrong = read_material(key, jwk);
 	if (!wrong && !(key->algs &= algs))
 		wrong = "its alg does not go with its kty or crv";
-	if (!wrong && kid.data) {
-		key->kid = malloc(kid.len + 1);
-		if (!key->kid)
-			wrong = "no memory";
-		else
-			memcpy(key->kid, kid.data, kid.len + 1);
-		key->kid_len = kid.len;
-	}
-	if (wrong) {
+	if (!wrong && kid.data && !key_set_kid(key, kid))
+		wrong = "no memory";
+	if (wrong)
 		key_fini(key);
-		*key = (struct key){ .pkey = NULL };
-	}
 	return wrong;
 }
 
@@ -249,12 +255,23 @@ static void say_left_out(char *why, size_t why_size, const json_t *keys, size_t 
 	}
 }
 
+struct keyset *keys_new(sluice_str document, size_t n)
+{
+	struct keyset *set = calloc(1, sizeof *set + n * sizeof set->v[0]);
+	if (!set)
+		return NULL;
+	set->refs = 1;
+	set->generation = atomic_fetch_add_explicit(&generations, 1, memory_order_relaxed) + 1;
+	(void)SHA256((const uint8_t *)document.data, document.len, set->digest);
+	return set;
+}
+
 static bool take_keys(struct keyset *set, const json_t *keys, char *why, size_t why_size)
 {
 	size_t i, count = json_array_size(keys);
 	for (i = 0; i < count && set->n < KEYS_MAX; i++) {
 		const json_t *jwk = json_array_get(keys, i);
-		const char *wrong = read_key(&set->v[set->n], jwk);
+		const char *wrong = key_read(&set->v[set->n], jwk);
 		if (wrong)
 			say_passed_over(why, why_size, i, jwk, wrong);
 		else
@@ -266,15 +283,12 @@ static bool take_keys(struct keyset *set, const json_t *keys, char *why, size_t 
 	return kids_index(set);
 }
 
-static struct keyset *read_keys(const json_t *keys, char *why, size_t why_size)
+static struct keyset *read_keys(sluice_str document, const json_t *keys, char *why, size_t why_size)
 {
-	size_t count = json_array_size(keys), room = count < KEYS_MAX ? count : KEYS_MAX;
-	struct keyset *set = calloc(1, sizeof *set + room * sizeof set->v[0]);
-	if (set) {
-		set->refs = 1;
-		if (take_keys(set, keys, why, why_size))
-			return set;
-	}
+	size_t count = json_array_size(keys);
+	struct keyset *set = keys_new(document, count < KEYS_MAX ? count : KEYS_MAX);
+	if (set && take_keys(set, keys, why, why_size))
+		return set;
 	keys_unref(set);
 	(void)snprintf(why, why_size, "no memory");
 	return NULL;
@@ -293,12 +307,7 @@ struct keyset *keys_read(sluice_str document, char *why, size_t why_size)
 	else if (!json_is_array(keys))
 		(void)snprintf(why, why_size, "the key set has no array of keys");
 	else
-		set = read_keys(keys, why, why_size);
-	if (set) {
-		set->generation = atomic_fetch_add_explicit(&generations, 1, memory_order_relaxed) +
-			1;
-		(void)SHA256((const uint8_t *)document.data, document.len, set->digest);
-	}
+		set = read_keys(document, keys, why, why_size);
 	json_decref(root);
 	return set;
 }

@@ -1,10 +1,12 @@
 /*
  * Key sets (RFC 7517): the public keys of one document, each bound to the algorithms it may verify.
- * A set is immutable and shared by reference: the main thread makes it, workers read it.
+ * A set is immutable and shared by reference: the main thread makes it, workers read it. Sets of
+ * shared secrets are made in secret.c, and nowhere else.
  */
 #ifndef JOSE_KEYS_H
 #define JOSE_KEYS_H
 
+#include <jansson.h>
 #include <openssl/types.h>
 #include <stdatomic.h>
 
@@ -18,10 +20,15 @@ enum {
 	KEYS_DIGEST = 32,
 };
 
+/* A public key (pkey) or a shared secret (secret), never both: HMAC is computed with secret alone,
+ * and what stands in a key set that was fetched never gets there. */
 struct key {
-	/* owned; contains a lock, so each thread that uses it makes a copy */
+	/* owned; contains a lock, so each thread that uses it makes a copy; NULL: a secret */
 	EVP_PKEY *pkey;
-	char *kid; /* owned; NULL: the key has none */
+	uint8_t *secret; /* owned; NULL: a public key */
+	size_t secret_len;
+	bool any_kid; /* a secret without a name: it is tried whatever kid a token names */
+	char *kid;    /* owned; NULL: the key has none */
 	size_t kid_len;
 	enum key_type type;
 	/* algorithms that it may verify, by its type, its curve and its `alg`: exact ALG_BIT()s */
@@ -33,6 +40,7 @@ struct keyset {
 	uint64_t generation;         /* unique in this process */
 	uint8_t digest[KEYS_DIGEST]; /* of the document it was read from */
 	size_t n, n_named;
+	bool has_any_kid; /* a key of it is tried whatever kid a token names */
 	/* owned: indices of the n_named keys that have a kid, in the order of their kids, and where
 	 * these are equal in that of the document; NULL: there are none */
 	uint16_t *by_kid;
@@ -60,6 +68,15 @@ struct keyset *keys_read(sluice_str document, char *why, size_t why_size);
 const uint16_t *keys_find(const struct keyset *set, const char *kid, size_t kid_len, size_t *n);
 /* Whether the set was read from the same document. */
 bool keys_same(const struct keyset *set, sluice_str document);
+/* An empty set with room for n keys, of that document; NULL without memory. kids_index() when all
+ * keys are in it. */
+struct keyset *keys_new(sluice_str document, size_t n);
+/* Give the key that name. False without memory. */
+bool key_set_kid(struct key *key, sluice_str kid);
+void key_fini(struct key *key);
+/* Read one public key, whatever else its JWK has. NULL, or what is wrong with the key, which is
+ * then empty. */
+const char *key_read(struct key *key, const json_t *jwk);
 struct keyset *keys_ref(struct keyset *set);
 void keys_unref(struct keyset *set); /* NULL is allowed */
 

@@ -22,6 +22,8 @@ static int key_compare(const void *left, const void *right)
 
 bool kids_index(struct keyset *set)
 {
+	for (size_t i = 0; i < set->n; i++)
+		set->has_any_kid |= set->v[i].any_kid;
 	const struct key **named = malloc((set->n + 1) * sizeof *named);
 	set->by_kid = malloc((set->n + 1) * sizeof *set->by_kid);
 	if (!named || !set->by_kid) {

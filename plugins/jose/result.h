@@ -10,6 +10,7 @@ enum jose_result {
 	JOSE_KEY_ALGORITHM, /* the key that its kid names is not for its algorithm */
 	JOSE_KEY_UNKNOWN,   /* no key has its kid */
 	JOSE_SIGNATURE,     /* the key does not verify it */
+	JOSE_DECRYPTION,    /* it is encrypted, and cannot be decrypted */
 	JOSE_NO_MEMORY,     /* a failure of ours, not of the token */
 	JOSE_COUNT,
 };

@@ -44,7 +44,7 @@ static enum jose_result read_header(struct token *t, const json_t *header)
 	return JOSE_OK;
 }
 
-enum jose_result token_open(struct token *t, sluice_str text)
+enum jose_result token_open_keeping(struct token *t, sluice_str text, json_t **header)
 {
 	const char *end = text.data + text.len;
 	const char *dot1 = text.len ? memchr(text.data, '.', text.len) : NULL;
@@ -54,21 +54,31 @@ enum jose_result token_open(struct token *t, sluice_str text)
 	t->signed_text = (sluice_str){ text.data, (size_t)(dot2 - text.data) };
 	t->claims_text = (sluice_str){ dot1 + 1, (size_t)(dot2 - dot1 - 1) };
 
-	json_t *header;
+	json_t *json;
 	enum jose_result why =
-		read_part((sluice_str){ text.data, (size_t)(dot1 - text.data) }, &header);
+		read_part((sluice_str){ text.data, (size_t)(dot1 - text.data) }, &json);
 	if (why != JOSE_OK)
 		return why;
-	why = read_header(t, header);
-	json_decref(header);
-	if (why != JOSE_OK)
-		return why;
-
+	why = read_header(t, json);
 	sluice_str signature = { dot2 + 1, (size_t)(end - dot2 - 1) };
-	if (signature.len == 0 || B64URL_MAX(signature.len) > sizeof t->signature ||
-		!b64url_decode(signature, t->signature, &t->signature_len))
-		return JOSE_MALFORMED;
-	return JOSE_OK;
+	if (why == JOSE_OK &&
+		(signature.len == 0 || B64URL_MAX(signature.len) > sizeof t->signature ||
+			!b64url_decode(signature, t->signature, &t->signature_len)))
+		why = JOSE_MALFORMED;
+	if (why == JOSE_OK)
+		*header = json;
+	else
+		json_decref(json);
+	return why;
+}
+
+enum jose_result token_open(struct token *t, sluice_str text)
+{
+	json_t *header;
+	enum jose_result why = token_open_keeping(t, text, &header);
+	if (why == JOSE_OK)
+		json_decref(header);
+	return why;
 }
 
 enum jose_result token_read_claims(const struct token *t, json_t **claims)

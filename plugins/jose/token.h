@@ -33,6 +33,8 @@ struct token {
 
 /* Split text and read the header. The token borrows from text and owns nothing. */
 enum jose_result token_open(struct token *t, sluice_str text);
+/* The same, and give the header to the caller, who releases it: it was not verified. */
+enum jose_result token_open_keeping(struct token *t, sluice_str text, json_t **header);
 /* Decode the claims, which the caller releases. To be called after the signature was verified. */
 enum jose_result token_read_claims(const struct token *t, json_t **claims);
 /* Whether `typ` is there and is that media type; name is without `application/`. */

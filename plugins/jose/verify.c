@@ -1,19 +1,28 @@
 /* Verifying signatures. */
 #include "verify.h"
 
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct prepared_key {
 	EVP_PKEY *pkey; /* owned; NULL: not used yet */
 	/* owned; set up to verify alg again and again; NULL for Ed25519 and Ed448 */
 	EVP_PKEY_CTX *ctx;
+	EVP_MAC_CTX *mac; /* owned; of a secret, which has no pkey: keyed for alg, to be copied */
 	enum alg alg;
 };
 
 static const char *const digest_names[DIGEST_COUNT] = { "SHA2-256", "SHA2-384", "SHA2-512" };
+
+struct lone_key {
+	struct key key;
+	struct prepared_key prepared;
+};
 
 int verifier_init(struct verifier *v)
 {
@@ -26,11 +35,17 @@ int verifier_init(struct verifier *v)
 	return v->digest_ctx ? 0 : -1;
 }
 
+static void prepared_fini(struct prepared_key *p)
+{
+	EVP_MAC_CTX_free(p->mac);
+	EVP_PKEY_CTX_free(p->ctx);
+	EVP_PKEY_free(p->pkey);
+}
+
 static void forget_keys(struct verifier *v)
 {
 	for (size_t i = 0; i < v->n; i++) {
-		EVP_PKEY_CTX_free(v->keys[i].ctx);
-		EVP_PKEY_free(v->keys[i].pkey);
+		prepared_fini(&v->keys[i]);
 	}
 	free(v->keys);
 	v->keys = NULL;
@@ -43,6 +58,7 @@ void verifier_fini(struct verifier *v)
 	forget_keys(v);
 	for (size_t i = 0; i < DIGEST_COUNT; i++)
 		EVP_MD_free(v->digests[i]);
+	EVP_MAC_free(v->hmac);
 	EVP_MD_CTX_free(v->digest_ctx);
 	*v = (struct verifier){ .n = 0 };
 }
@@ -91,6 +107,46 @@ static bool prepare(struct verifier *v, struct prepared_key *p, const struct key
 	EVP_PKEY_free(p->pkey);
 	*p = (struct prepared_key){ .pkey = NULL };
 	return false;
+}
+
+/* Key the MAC with the secret. There is no way from a public key to here: see struct key. */
+static bool prepare_mac(struct verifier *v, struct prepared_key *p, const struct key *key,
+	enum alg alg)
+{
+	char digest[16];
+	if (p->mac && p->alg == alg)
+		return true;
+	EVP_MAC_CTX_free(p->mac);
+	p->alg = alg;
+	if (!v->hmac)
+		v->hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+	p->mac = v->hmac ? EVP_MAC_CTX_new(v->hmac) : NULL;
+	(void)snprintf(digest, sizeof digest, "%s", digest_names[alg_info(alg)->digest]);
+	OSSL_PARAM params[] = { OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+		OSSL_PARAM_construct_end() };
+	if (p->mac && EVP_MAC_init(p->mac, key->secret, key->secret_len, params) == 1)
+		return true;
+	EVP_MAC_CTX_free(p->mac);
+	p->mac = NULL;
+	return false;
+}
+
+/* RFC 7518 3.2. The comparison takes the same time wherever the two differ. */
+static bool verify_mac(struct verifier *v, struct prepared_key *p, const struct key *key,
+	const struct token *t)
+{
+	uint8_t mac[EVP_MAX_MD_SIZE];
+	size_t n = 0, expected = alg_info(t->alg)->signature;
+	if (!key->secret || t->signature_len != expected || !prepare_mac(v, p, key, t->alg))
+		return false;
+	EVP_MAC_CTX *ctx = EVP_MAC_CTX_dup(p->mac);
+	bool good = ctx &&
+		EVP_MAC_update(ctx, (const uint8_t *)t->signed_text.data, t->signed_text.len) ==
+			1 &&
+		EVP_MAC_final(ctx, mac, &n, sizeof mac) == 1 && n == expected &&
+		CRYPTO_memcmp(mac, t->signature, expected) == 0;
+	EVP_MAC_CTX_free(ctx);
+	return good;
 }
 
 /* Write a big-endian number as an INTEGER of DER (X.690 8.3), without leading zero bytes but for
@@ -159,8 +215,10 @@ static bool verify_digest(struct verifier *v, const struct prepared_key *p, cons
 static bool verify_with(struct verifier *v, struct prepared_key *p, const struct key *key,
 	const struct token *t)
 {
-	bool good = prepare(v, p, key, t->alg) &&
-		(is_edwards(key) ? verify_edwards(p, key->type, t) : verify_digest(v, p, t));
+	bool good = key->type == KEY_SECRET ? verify_mac(v, p, key, t)
+					    : prepare(v, p, key, t->alg) &&
+			(is_edwards(key) ? verify_edwards(p, key->type, t)
+					 : verify_digest(v, p, t));
 	if (!good)
 		ERR_clear_error(); /* leave no errors in the queue for TLS on this thread */
 	return good;
@@ -192,6 +250,10 @@ static bool find_candidates(const struct keyset *set, const struct token *t, uin
 		const uint16_t *named = keys_find(set, t->kid, t->kid_len, &n);
 		for (size_t i = 0; i < n && !c->too_many; i++)
 			consider(c, set, named[i], algs);
+		for (size_t i = 0; set->has_any_kid && i < set->n && !c->too_many; i++) {
+			if (set->v[i].any_kid)
+				consider(c, set, i, algs);
+		}
 		return n > 0;
 	}
 	for (size_t i = 0; i < set->n && !c->too_many; i++)
@@ -218,4 +280,32 @@ enum jose_result verifier_check(struct verifier *v, const struct keyset *set, co
 			return JOSE_OK;
 	}
 	return JOSE_SIGNATURE;
+}
+
+struct lone_key *lone_key_new(struct key *key)
+{
+	struct lone_key *lone = calloc(1, sizeof *lone);
+	if (lone)
+		lone->key = *key;
+	else
+		key_fini(key);
+	return lone;
+}
+
+void lone_key_free(struct lone_key **key)
+{
+	if (!*key)
+		return;
+	prepared_fini(&(*key)->prepared);
+	key_fini(&(*key)->key);
+	free(*key);
+	*key = NULL;
+}
+
+enum jose_result verifier_check_lone(struct verifier *v, struct lone_key *key,
+	const struct token *t)
+{
+	if (!(key->key.algs & alg_exact(ALG_BIT(t->alg)) & ALG_PUBLIC))
+		return JOSE_KEY_ALGORITHM;
+	return verify_with(v, &key->prepared, &key->key, t) ? JOSE_OK : JOSE_SIGNATURE;
 }

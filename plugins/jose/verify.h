@@ -18,6 +18,7 @@ struct verifier {
 	struct prepared_key *keys;     /* owned: one for each key of the set */
 	EVP_MD *digests[DIGEST_COUNT]; /* owned */
 	EVP_MD_CTX *digest_ctx;        /* owned */
+	EVP_MAC *hmac;                 /* owned; NULL: no secret was used yet */
 };
 
 /* 0, or -1 when OpenSSL lacks something. fini also undoes a failed init. */
@@ -30,5 +31,14 @@ void verifier_fini(struct verifier *v);
  */
 enum jose_result verifier_check(struct verifier *v, const struct keyset *set, const struct token *t,
 	uint64_t allowed);
+
+/* A public key that belongs to no set, prepared for the thread that made it. */
+struct lone_key;
+/* Takes over what key has, also when it fails: NULL without memory. */
+struct lone_key *lone_key_new(struct key *key);
+void lone_key_free(struct lone_key **key);
+/* Verify the token with that key, whatever its kid, if the key is bound to its algorithm. */
+enum jose_result verifier_check_lone(struct verifier *v, struct lone_key *key,
+	const struct token *t);
 
 #endif

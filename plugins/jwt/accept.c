@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "../jose/claims.h"
+#include "admit.h"
 #include "answer.h"
 #include "issuers.h"
 #include "worker.h"
@@ -43,9 +44,17 @@ sluice_verdict accept_claims(sluice_exchange *x, const struct jwt_conf *conf,
 		json_decref(claims);
 		return answer_refuse(x, conf, why, which);
 	}
+	struct dpop_binding *binding = NULL;
+	if (conf->dpop.mode != DPOP_OFF && !dpop_binding_of(claims, v->token, &binding)) {
+		json_decref(claims);
+		return answer_refuse(x, conf, REASON_TOKEN_CLAIM, SLUICE_STR("cnf"));
+	}
 	struct entry *e = make_entry(conf, v->token, claims);
-	if (!e)
+	if (!e) {
+		dpop_binding_free(&binding);
 		return SLUICE_FAIL;
+	}
+	e->binding = binding;
 	e->when = when;
 	e->when.until = v->until_ms < when.until ? v->until_ms : when.until;
 	e->issuer = v->issuer;
@@ -55,7 +64,7 @@ sluice_verdict accept_claims(sluice_exchange *x, const struct jwt_conf *conf,
 		cache_put(&w->cache, e, issuers_keys(sluice_published(x)), now);
 	e->refs++; /* without memory the clean-up is done at once */
 	sluice_cleanup(x, entry_unref, e);
-	sluice_verdict verdict = answer_admit(x, conf, e);
+	sluice_verdict verdict = admit_token(x, conf, e);
 	entry_unref(e);
 	return verdict;
 }

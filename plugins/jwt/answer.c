@@ -49,8 +49,11 @@ static sluice_str claim_attr(sluice_exchange *x, void *ctx, sluice_str name)
 
 sluice_verdict answer_pass(sluice_exchange *x, const struct jwt_conf *conf)
 {
-	if (!conf->forward_token)
-		sluice_field_remove(x, SLUICE_REQUEST, SLUICE_STR("authorization"));
+	if (conf->forward_token)
+		return SLUICE_NEXT;
+	sluice_field_remove(x, SLUICE_REQUEST, SLUICE_STR("authorization"));
+	if (conf->dpop.mode != DPOP_OFF)
+		sluice_field_remove(x, SLUICE_REQUEST, SLUICE_STR("dpop"));
 	return SLUICE_NEXT;
 }
 

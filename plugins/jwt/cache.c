@@ -51,6 +51,7 @@ void entry_unref(void *arg)
 	struct entry *e = arg;
 	if (!e || --e->refs > 0)
 		return;
+	dpop_binding_free(&e->binding);
 	json_decref(e->claims);
 	free(e);
 }

@@ -10,6 +10,7 @@
 #include <sluice/str.h>
 
 #include "../jose/keys.h"
+#include "dpop_binding.h"
 #include "rules.h"
 
 enum { CACHE_WAYS = 8 };
@@ -23,7 +24,8 @@ struct entry {
 	size_t issuer;       /* index of the instance's issuer, or CACHE_INTROSPECTED */
 	uint64_t generation; /* of the keys that verified it */
 	struct validity when;
-	json_t *claims; /* owned */
+	json_t *claims;               /* owned */
+	struct dpop_binding *binding; /* owned; NULL: to no key, or DPoP is off */
 	sluice_str token;
 	size_t n_texts;
 	/* of the claims that the options name; data NULL: the claim is missing. Their bytes

@@ -7,6 +7,7 @@
 #include "../oauth/proxy.h"
 #include "../oauth/source.h"
 #include "introspect_conf.h"
+#include "dpop_conf.h"
 #include "reason.h"
 #include "rules_conf.h"
 
@@ -45,9 +46,12 @@ struct jwt_conf {
 	struct rules_conf rules;
 	struct proxy fetch_proxy;
 	uint64_t ready_wait; /* ms */
+	struct dpop_conf dpop;
+	sluice_str decryption_keys;
 
 	/* set by check() */
-	struct issuer *trusted; /* shared by all threads, see issuers.h */
+	struct jwe_keys *decryption; /* owned: encrypted_stop(); NULL: there are none */
+	struct issuer *trusted;      /* shared by all threads, see issuers.h */
 	size_t n_trusted;
 	unsigned takes; /* SCHEME_BIT()s; 0 before challenge_check(): Bearer alone */
 	struct jwt_asks asks;

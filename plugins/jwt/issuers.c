@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "../jose/strict.h"
+#include "../oauth/secret_place.h"
 #include "../shared/url.h"
 #include "issuer_name.h"
 
@@ -256,11 +257,24 @@ static int read_place(sluice_instance *inst, const char *option, sluice_str wher
 		id->where = sluice_str_skip(where, 5);
 		return 0;
 	}
+	if (url_begins(where, SLUICE_STR("secret:"))) {
+		struct secret_place place;
+		id->kind = SOURCE_SECRET;
+		id->where = sluice_str_skip(where, 7);
+		if (secret_place_read(id->where, &place))
+			return 0;
+		sluice_conf_error(inst, option, "names no place of a secret");
+		sluice_conf_hint(inst,
+			"write secret:env:NAME or secret:file:PATH, with base64url: or jwks: "
+			"before env: or file: where it is not the secret itself");
+		return -1;
+	}
 	id->kind = SOURCE_URL;
 	id->where = where;
 	if (url_is_http(where))
 		return 0;
-	sluice_conf_error(inst, option, "expected an http:// or https:// URL, or file:PATH");
+	sluice_conf_error(inst, option,
+		"expected an http:// or https:// URL, file:PATH, or secret:PLACE");
 	sluice_conf_hint(inst,
 		"leave `jwks` out, or write `discover` in `issuers`, to have the issuer say where "
 		"its keys are");
@@ -332,6 +346,34 @@ static int check_one_way(sluice_instance *inst, const struct jwt_conf *conf)
 	return -1;
 }
 
+/* Secrets need an algorithm with HMAC, and such an algorithm needs a secret. A key that fits none
+ * of the algorithms is a mistake only of a secret: a public key may come later. */
+static int check_algorithms(sluice_instance *inst, const struct jwt_conf *conf)
+{
+	bool has_secret = false;
+	for (size_t i = 0; i < conf->n_trusted; i++) {
+		const struct keyset *keys = source_keys(conf->trusted[i].sub.source);
+		uint32_t algs = 0;
+		for (size_t k = 0; keys && k < keys->n; k++)
+			algs |= keys->v[k].type == KEY_SECRET ? keys->v[k].algs : 0;
+		has_secret |= algs != 0;
+		if (!algs || (algs & conf->algorithms))
+			continue;
+		sluice_conf_error(inst, "algorithms",
+			"has none that the shared secret of %.*s goes with",
+			(int)conf->trusted[i].name.len, conf->trusted[i].name.data);
+		sluice_conf_hint(inst,
+			"HS256 takes a secret of 32 bytes or more, HS384 of 48, HS512 of 64");
+		return -1;
+	}
+	if (has_secret || !(conf->algorithms & ALG_SECRET))
+		return 0;
+	sluice_conf_error(inst, "algorithms",
+		"has an algorithm with a shared secret (HS), and no issuer has one");
+	sluice_conf_hint(inst, "a shared secret is written jwks: secret:file:PATH");
+	return -1;
+}
+
 int issuers_check(sluice_instance *inst, struct jwt_conf *conf)
 {
 	int rc = check_one_way(inst, conf);
@@ -355,7 +397,7 @@ int issuers_check(sluice_instance *inst, struct jwt_conf *conf)
 			return -1;
 	}
 	publish(inst, conf);
-	return rc;
+	return check_algorithms(inst, conf) < 0 ? -1 : rc;
 }
 
 void issuers_start(const struct jwt_conf *conf)

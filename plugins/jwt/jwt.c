@@ -13,6 +13,8 @@
 #include "challenge.h"
 #include "explain.h"
 #include "introspect.h"
+#include "dpop.h"
+#include "encrypted.h"
 #include "issuers.h"
 #include "request.h"
 #include "rules.h"
@@ -32,18 +34,30 @@
 	  .type = SLUICE_T_DURATION, __VA_ARGS__ }
 /* clang-format on */
 
+/* one of the options of DPoP, whose names begin with it */
+/* clang-format off */
+#define OPT_DPOP(T, opt, field, ...)                                          \
+	{ .name = (opt), .offset = offsetof(struct jwt_conf, dpop.field),        \
+	  .type = SLUICE_T_##T, __VA_ARGS__ }
+/* clang-format on */
+
+static const char *const dpop_modes[] = { "off", "accept", "require", NULL };
+static const char *const dpop_failures[] = { "deny", "allow", NULL };
+
 static const sluice_option jwt_options[] = {
 	OPT(STRS, issuer, .max = "16",
 		.doc = "trusted issuers: the claim iss must equal one of them; without jwks "
 		       "their keys are found by OpenID Connect Discovery or RFC 8414"),
 	OPT(PAIRS, issuers, .max = "16",
 		.doc = "in place of issuer and jwks: each issuer with the place of its own keys, "
-		       "an http(s) URL, file:PATH, or discover; openid and oauth: found by OpenID "
-		       "Connect Discovery, or by RFC 8414, alone"),
+		       "an http(s) URL, file:PATH, secret:PLACE, or discover; openid and oauth: "
+		       "found "
+		       "by OpenID Connect Discovery, or by RFC 8414, alone"),
 	OPT(STRS, audience,
 		.doc = "one of these must be in the claim aud; left out: any audience is accepted"),
 	OPT(STR, jwks,
-		.doc = "the keys of every issuer: an http(s) URL or file:PATH; left out: found by "
+		.doc = "the keys of every issuer: an http(s) URL, file:PATH, or secret:PLACE for a "
+		       "shared secret, where PLACE is env:NAME or file:PATH; left out: found by "
 		       "OpenID Connect Discovery or RFC 8414"),
 	OPT(FLAGS, algorithms, .def = "[RS256, ES256]", .min = "1", .choices = alg_names,
 		.doc = "signature algorithms that are accepted"),
@@ -129,6 +143,35 @@ static const sluice_option jwt_options[] = {
 	OPT(DURATION, ready_wait, .def = "0", .max = "1h",
 		.doc = "how long after its start the gateway is not ready (/readyz) while an "
 		       "issuer's keys were never fetched; 0: it does not wait for keys"),
+	OPT_DPOP(ENUM, "dpop", mode, .def = "off", .choices = dpop_modes,
+		.doc = "proof of possession (RFC 9449): not looked at, needed for tokens that are "
+		       "bound to a key, or for all"),
+	OPT_DPOP(DURATION, "dpop_window", window, .def = "1m", .min = "1s", .max = "1h",
+		.doc = "how long a proof is accepted after it was made"),
+	OPT_DPOP(FLAGS, "dpop_algorithms", algorithms, .def = "[ES256, EdDSA]", .min = "1",
+		.choices = alg_public_names, .doc = "signature algorithms of proofs"),
+	OPT_DPOP(STR, "dpop_origin", origin, .max = "300",
+		.doc = "scheme and host of the URLs in proofs, as clients see them; left out: "
+		       "those "
+		       "of the request"),
+	OPT_DPOP(BOOL, "dpop_nonce", nonce, .def = "false",
+		.doc = "whether a proof needs a nonce of this gateway"),
+	OPT_DPOP(STR, "dpop_nonce_key", nonce_key, .flags = SLUICE_F_SECRET, .min = "32",
+		.max = "4096",
+		.doc = "secret of the nonces, the same for all gateways that take each other's; "
+		       "left out: one that this process draws"),
+	OPT_DPOP(STORE, "dpop_store", store,
+		.doc = "where proofs that have come are remembered: a store of the stores block; "
+		       "left out: the memory of this process"),
+	OPT_DPOP(ENUM, "dpop_on_store_failure", on_store_failure, .def = "deny",
+		.choices = dpop_failures,
+		.doc = "when the store does not answer: deny the request with 503, or allow it "
+		       "although the proof may have been used before"),
+	OPT_DPOP(DURATION, "dpop_store_timeout", store_timeout, .def = "50ms", .min = "1ms",
+		.max = "10s", .doc = "how long a request waits for the store"),
+	OPT(STR, decryption_keys, .flags = SLUICE_F_SECRET, .min = "1",
+		.doc = "private keys for tokens that are encrypted (JWE): PEM, or a key set; left "
+		       "out: such tokens are refused"),
 	SLUICE_OPTIONS_END,
 };
 
@@ -189,6 +232,8 @@ static int jwt_check(sluice_instance *inst, void *arg)
 	}
 	if (rules_conf_check(inst, conf) < 0)
 		rc = -1;
+	if (dpop_check(inst, conf) < 0 || encrypted_check(inst, conf) < 0)
+		rc = -1;
 	if (proxy_check(inst, "fetch_proxy", &conf->fetch_proxy) < 0 ||
 		issuers_check(inst, conf) < 0 || challenge_check(inst, conf) < 0 ||
 		introspect_check(inst, conf) < 0)
@@ -209,6 +254,7 @@ static void jwt_stop(sluice_instance *inst, void *arg)
 	issuers_stop(arg);
 	introspect_stop(arg);
 	rules_conf_free(arg);
+	encrypted_stop(arg);
 }
 
 static void jwt_on_refresh(sluice_instance *inst, const void *arg)

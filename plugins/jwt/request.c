@@ -4,9 +4,12 @@
 
 #include "../jose/token.h"
 #include "accept.h"
+#include "admit.h"
 #include "answer.h"
 #include "bearer.h"
+#include "dpop.h"
 #include "introspect.h"
+#include "encrypted.h"
 #include "issuers.h"
 #include "judge.h"
 #include "state.h"
@@ -73,8 +76,10 @@ static sluice_verdict jwt_verify(sluice_exchange *x, const struct jwt_conf *conf
 	struct token t;
 	json_t *claims = NULL;
 	size_t issuer = 0;
-	sluice_str which = { NULL, 0 };
-	enum reason why = judge_open(conf, &t, text);
+	sluice_str which = { NULL, 0 }, inner;
+	enum reason why = encrypted_open(x, text, &inner);
+	if (why == REASON_NONE)
+		why = judge_open(conf, &t, inner);
 	if (why == REASON_NONE)
 		why = judge_issuer(conf, &t, &issuer, &claims);
 	if (why == REASON_NONE) {
@@ -116,7 +121,7 @@ sluice_verdict request_judge(sluice_exchange *x, const void *arg)
 	const sluice_str none = { NULL, 0 };
 	sluice_str text;
 	answer_remove_forgeries(x, conf);
-	enum reason why = bearer_find(x, &text);
+	enum reason why = conf->dpop.mode == DPOP_OFF ? bearer_find(x, &text) : dpop_find(x, &text);
 	if (why == REASON_NONE && !text.data) {
 		if (conf->optional)
 			return answer_pass(x, conf);
@@ -139,5 +144,5 @@ sluice_verdict request_judge(sluice_exchange *x, const void *arg)
 		return jwt_verify(x, conf, text, hash, keys);
 	e->refs++;
 	sluice_cleanup(x, entry_unref, e);
-	return answer_admit(x, conf, e);
+	return admit_token(x, conf, e);
 }

@@ -1,5 +1,5 @@
 /* What a request remembers while it waits. Zeroed at first, and there for requests alone whose
- * token is not in the cache. */
+ * token is not in the cache, or needs a proof. */
 #ifndef JWT_STATE_H
 #define JWT_STATE_H
 
@@ -15,6 +15,8 @@ struct key_wait {
 struct request_state {
 	struct key_wait keys;
 	struct inquiry inquiry;
+	struct entry
+		*entry; /* borrowed, as long as the exchange: while a store is asked of a proof */
 };
 
 static inline struct request_state *request_state(sluice_exchange *x)

@@ -6,6 +6,8 @@
 void worker_fini(struct worker *w)
 {
 	cache_fini(&w->cache);
+	verifier_fini(&w->proofs);
+	jwe_keys_free(&w->decryption);
 	for (size_t i = 0; i < w->n_verifiers; i++)
 		verifier_fini(&w->verifiers[i]);
 	free(w->verifiers);
@@ -23,6 +25,10 @@ int worker_init(struct worker *w, const struct jwt_conf *conf)
 		w->scratch = expression_scratch_new();
 		rc = w->scratch ? rc : -1;
 	}
+	if (rc == 0 && conf->dpop.mode != DPOP_OFF)
+		rc = verifier_init(&w->proofs);
+	if (conf->decryption && !(w->decryption = jwe_keys_copy(conf->decryption)))
+		rc = -1;
 	if (rc == 0 && w->verifiers)
 		return 0;
 	worker_fini(w);

@@ -2,15 +2,20 @@
 #ifndef JWT_WORKER_H
 #define JWT_WORKER_H
 
+#include "../jose/jwe_keys.h"
 #include "../jose/verify.h"
 #include "cache.h"
 #include "conf.h"
+#include "dpop_nonce.h"
 
 struct worker {
 	struct verifier *verifiers; /* owned: one for each issuer; NULL: its start failed */
 	size_t n_verifiers;
 	struct cache cache;
 	struct expression_scratch *scratch; /* owned; NULL: no rule needs it */
+	struct verifier proofs;             /* of DPoP; zeroed where that is off */
+	struct dpop_nonces nonces;
+	struct jwe_keys *decryption; /* owned; NULL: there are none */
 };
 
 /* 0, or -1 without memory or when OpenSSL lacks something. */

@@ -9,6 +9,7 @@
 
 #include "../shared/url.h"
 #include "source_impl.h"
+#include "source_local.h"
 
 /* All sources. Main thread only. */
 static struct source *sources;
@@ -21,7 +22,6 @@ enum { ID_TEXTS = 5 };
 static void texts_of(struct source_id *id, sluice_str *out[static ID_TEXTS])
 {
 	out[0] = &id->where;
-
 	out[1] = &id->ca_file;
 	out[2] = &id->proxy;
 	out[3] = &id->proxy_credentials;
@@ -31,7 +31,7 @@ static void texts_of(struct source_id *id, sluice_str *out[static ID_TEXTS])
 /* Whether two ids are of the same source. Files never are: see source_join(). */
 static bool is_same(const struct source_id *a, const struct source_id *b)
 {
-	return a->kind == b->kind && a->kind != SOURCE_FILE && a->ways == b->ways &&
+	return a->kind == b->kind && !source_is_local(a) && a->ways == b->ways &&
 		sluice_str_eq(a->where, b->where) && sluice_str_eq(a->issuer, b->issuer) &&
 		sluice_str_eq(a->ca_file, b->ca_file) && sluice_str_eq(a->proxy, b->proxy) &&
 		sluice_str_eq(a->proxy_credentials, b->proxy_credentials);
@@ -117,7 +117,7 @@ static int read_first(struct subscription *sub, char *why, size_t why_size)
 {
 	struct source *s = sub->source;
 	sluice_str document;
-	int rc = sluice_read_file(sub->inst, s->id.where, KEYS_MAX_DOCUMENT, &document);
+	int rc = source_read_local(sub->inst, &s->id, &document);
 	if (rc < 0) {
 		(void)snprintf(why, why_size, "cannot read %.*s: %s", (int)s->id.where.len,
 			s->id.where.data,
@@ -125,7 +125,7 @@ static int read_first(struct subscription *sub, char *why, size_t why_size)
 		return -1;
 	}
 	char wrong[SOURCE_WHY];
-	s->keys = keys_read(document, wrong, sizeof wrong);
+	s->keys = source_read_keys(&s->id, document, wrong, sizeof wrong);
 	if (!s->keys || s->keys->n == 0) {
 		(void)snprintf(why, why_size, "%.*s: %s%s%s", (int)s->id.where.len,
 			s->id.where.data,
@@ -156,7 +156,7 @@ int source_join(struct subscription *sub, const struct source_id *id, char *why,
 	sub->state = SUBSCRIPTION_MADE;
 	sub->next = s->subs;
 	s->subs = sub;
-	return id->kind == SOURCE_FILE ? read_first(sub, why, why_size) : 0;
+	return source_is_local(id) ? read_first(sub, why, why_size) : 0;
 }
 
 void source_start(struct subscription *sub)
@@ -165,7 +165,7 @@ void source_start(struct subscription *sub)
 	uint64_t age = (sluice_now_ns() - source_current_at(s)) / 1000000,
 		 refresh = sub->terms->refresh;
 	sub->state = SUBSCRIPTION_IN_FORCE;
-	if (s->id.kind != SOURCE_FILE && !url_is_https(s->id.where))
+	if (!source_is_local(&s->id) && !url_is_https(s->id.where))
 		sluice_log(sub->inst, SLUICE_LOG_WARN,
 			"keys are fetched without TLS from %.*s: whoever can change them in "
 			"transit can sign tokens",

@@ -24,7 +24,8 @@ struct source_terms {
 	uint64_t fetch_timeout; /* of one fetch */
 };
 
-enum source_kind { SOURCE_FILE, SOURCE_URL, SOURCE_DISCOVERY };
+/* SOURCE_SECRET: shared secrets of the operator, see secret_place.h */
+enum source_kind { SOURCE_FILE, SOURCE_SECRET, SOURCE_URL, SOURCE_DISCOVERY };
 
 struct source_id {
 	enum source_kind kind;

@@ -9,6 +9,7 @@
 
 #include "document.h"
 #include "source_impl.h"
+#include "source_local.h"
 
 #define FIRST_PAUSE_MS UINT64_C(250)     /* after a first failure */
 #define LONGEST_PAUSE_MS UINT64_C(30000) /* while a subscriber has no usable keys */
@@ -123,7 +124,7 @@ static void take_document(struct source *s, sluice_str where, sluice_str documen
 		succeeded(s, s->keys, lifetime);
 		return;
 	}
-	struct keyset *keys = keys_read(document, why, sizeof why);
+	struct keyset *keys = source_read_keys(&s->id, document, why, sizeof why);
 	if (!keys) {
 		failed(s, "keys from", where, why);
 		return;
@@ -265,7 +266,7 @@ static void on_fetched(sluice_instance *inst, void *conf, const sluice_fetch_res
 static void read_key_file(struct source *s)
 {
 	sluice_str document;
-	int rc = sluice_read_file(s->fetcher->inst, s->id.where, KEYS_MAX_DOCUMENT, &document);
+	int rc = source_read_local(s->fetcher->inst, &s->id, &document);
 	if (rc < 0)
 		failed(s, "key file", s->id.where, strerror(-rc));
 	else
@@ -282,7 +283,7 @@ void source_begin(struct subscription *sub)
 	s->way = s->worked;
 	s->why[0] = '\0';
 	atomic_store(&s->begun_ns, sluice_now_ns());
-	if (s->id.kind == SOURCE_FILE)
+	if (source_is_local(&s->id))
 		read_key_file(s);
 	else if (s->id.kind == SOURCE_DISCOVERY)
 		discover(s);

@@ -45,6 +45,7 @@ class Scenario:
     target: str = "/1024"
     options: tuple = ()
     tokens: int = 0
+    proofs: bool = False
     h2: bool = False
     origin: str = "h1"
     redis: bool = False
@@ -90,6 +91,7 @@ SCENARIOS = [
     Scenario("tls", "GET of 1 KiB over TLS 1.3, kept connection", 3000, TLS),
     Scenario("jwt", "the same, with 16 known tokens and a limit in memory", 2000, {**TLS, "jwt": True, "limit": "local"}, tokens=16),
     Scenario("jwt-redis", "the same, with the limit in Redis", 2000, {**TLS, "jwt": True, "limit": "redis"}, tokens=16, redis=True),
+    Scenario("dpop", "the plain GET, with a known token and a new proof of its key", 400, {"jwt": True, "dpop": True}, proofs=True),
     Scenario("cors", "GET of 1 KiB from a page of a permitted origin", 4000, {"plugin": 'cors, origins: ["https://app.example.com"]'},
              options=("--field", "Origin: https://app.example.com")),
     Scenario("compress", "GET of 64 KiB, compressed by gzip", 400, {"plugin": "compress"}, target="/65536",
@@ -267,6 +269,8 @@ def send(bed, s, port, n, strict=True):
         argv = [bed.programs["load"], "--requests", n, *s.options]
         if s.tokens:
             argv += ["--tokens", bed.material.warm_tokens(s.tokens)]
+        if s.proofs:
+            argv += ["--heads", bed.material.proofs(n, f"https://bench.example{s.target}")]
         if s.settings.get("routes"):
             argv += ["--targets", bed.material.targets(s.settings["routes"])]
         argv.append(url)

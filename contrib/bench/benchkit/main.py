@@ -18,7 +18,7 @@ ROOT = HERE.parent.parent
 SERVERS_MOST, BEHIND = 1000, 900     # servers, and how far their ports are from the proxies'
 TOOLS = "gcc libc6-dev libssl-dev libnghttp2-dev openssl nghttp2-client redis-server"
 DEFAULTS = {
-    "tls": False, "h2": False, "h2c": False, "websocket": False, "jwt": False, "limit": "", "routes": 0, "reload": False,
+    "tls": False, "h2": False, "h2c": False, "websocket": False, "jwt": False, "dpop": False, "limit": "", "routes": 0, "reload": False,
     "server_count": 1, "workers": 1, "status": False, "neighbour": "", "plugin": "", "script": False, "cache": False, "answer": 0,
     "way": "",      # how one of the servers is chosen, by its name in sluice; without: in turn
     "balance": "",

@@ -1,5 +1,6 @@
 """Certificates, keys, tokens and lists of targets: made once, kept in the work folder."""
 import base64
+import hashlib
 import json
 import subprocess
 import time
@@ -15,6 +16,10 @@ def _openssl(*args):
 
 def _base64url(n):
     return base64.urlsafe_b64encode(n).rstrip(b"=").decode()
+
+
+def _sha256(text):
+    return _base64url(hashlib.sha256(text.encode()).digest())
 
 
 def _lines(path):
@@ -62,6 +67,32 @@ class Material:
         """A file of exactly so many tokens: sent in turn, each comes again and again."""
         path = self.folder / f"tokens-warm-{count}.txt"
         path.write_text("".join(Path(self.tokens(count)).read_text().splitlines(True)[:count]))
+        return path
+
+    def proofs(self, count, url):
+        """A file of that many heads: one token that is bound to a key, and each time another proof of it (RFC 9449)."""
+        from cryptography.hazmat.primitives import hashes, serialization
+        from cryptography.hazmat.primitives.asymmetric import ec, padding, utils
+        issuer = serialization.load_pem_private_key(self.rsa.read_bytes(), None)
+        client = ec.generate_private_key(ec.SECP256R1())
+        point = client.public_key().public_numbers()
+        jwk = {"crv": "P-256", "kty": "EC", "x": _base64url(point.x.to_bytes(32, "big")), "y": _base64url(point.y.to_bytes(32, "big"))}
+        thumbprint = _sha256(json.dumps(jwk, sort_keys=True, separators=(",", ":")))
+
+        def text(*parts):
+            return ".".join(_base64url(json.dumps(p).encode()) for p in parts)
+
+        def proof(n):
+            signed = text({"typ": "dpop+jwt", "alg": "ES256", "jwk": jwk},
+                          {"htm": "GET", "htu": url, "iat": now, "jti": f"proof-{n}", "ath": _sha256(token)})
+            r, s = utils.decode_dss_signature(client.sign(signed.encode(), ec.ECDSA(hashes.SHA256())))
+            return f"{signed}.{_base64url(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
+        now = int(time.time())
+        signed = text({"alg": "RS256", "kid": "bench", "typ": "at+jwt"},
+                      {"iss": ISSUER, "aud": AUDIENCE, "sub": "user", "iat": now, "exp": now + 86400, "cnf": {"jkt": thumbprint}})
+        token = f"{signed}.{_base64url(issuer.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256()))}"
+        path = self.folder / "proofs.txt"
+        path.write_text("".join(f"Authorization: DPoP {token}\tDPoP: {proof(n)}\n" for n in range(count)))
         return path
 
     def targets(self, routes, suffix="/item"):

@@ -171,27 +171,50 @@ static char *raw_ecdsa(const uint8_t *der, size_t n, size_t width)
 	return mint_b64(raw, 2 * width);
 }
 
-static char *hmac_with_public_key(EVP_PKEY *key, const char *text)
+static char *pem_of(EVP_PKEY *key)
 {
 	BIO *bio = BIO_new(BIO_s_mem());
 	char *pem;
-	uint8_t mac[EVP_MAX_MD_SIZE];
-	unsigned n;
 	must(PEM_write_bio_PUBKEY(bio, key) == 1, "PEM");
 	long len = BIO_get_mem_data(bio, &pem);
-	must(HMAC(EVP_sha256(), pem, (int)len, (const uint8_t *)text, strlen(text), mac, &n) !=
-			NULL,
-		"HMAC");
+	char *text = mint_text("%.*s", (int)len, pem);
 	BIO_free(bio);
+	return text;
+}
+
+char *mint_pem(enum mint_kind kind)
+{
+	return pem_of(mint_key(kind));
+}
+
+static char *hmac(const char *alg, const char *secret, size_t len, const char *text)
+{
+	uint8_t mac[EVP_MAX_MD_SIZE];
+	unsigned n;
+	const EVP_MD *digest = strstr(alg, "512") ? EVP_sha512()
+		: strstr(alg, "384")              ? EVP_sha384()
+						  : EVP_sha256();
+	must(HMAC(digest, secret, (int)len, (const uint8_t *)text, strlen(text), mac, &n) != NULL,
+		"HMAC");
 	return mint_b64(mac, n);
+}
+
+char *mint_secret_token(const char *secret, size_t len, const char *alg, const char *header,
+	const char *claims)
+{
+	char *text = mint_text("%s.%s", mint_b64(header, strlen(header)),
+		mint_b64(claims, strlen(claims)));
+	return mint_text("%s.%s", text, hmac(alg, secret, len, text));
 }
 
 static char *sign(EVP_PKEY *key, const char *alg, const char *text)
 {
 	if (strcmp(alg, "none") == 0)
 		return mint_text("%s", "");
-	if (strcmp(alg, "HS256") == 0)
-		return hmac_with_public_key(key, text);
+	if (strcmp(alg, "HS256") == 0) {
+		const char *pem = pem_of(key);
+		return hmac(alg, pem, strlen(pem), text);
+	}
 	const char *digest = alg[0] == 'E' && alg[1] == 'd' ? NULL
 		: strstr(alg, "512")                        ? "SHA512"
 		: strstr(alg, "384")                        ? "SHA384"

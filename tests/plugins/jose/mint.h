@@ -36,6 +36,11 @@ char *mint_jwks(const char *jwk, ...) __attribute__((sentinel));
 /* Sign header and claims, given as JSON texts, by that algorithm of RFC 7518; HS256 takes the
  * public key's PEM as its secret, none signs with nothing. */
 char *mint_token(enum mint_kind kind, const char *alg, const char *header, const char *claims);
+/* The same with a shared secret: HS256, HS384 or HS512. */
+char *mint_secret_token(const char *secret, size_t len, const char *alg, const char *header,
+	const char *claims);
+/* The public key in PEM. */
+char *mint_pem(enum mint_kind kind);
 /* The usual header with alg and kid (NULL: none). */
 char *mint(enum mint_kind kind, const char *alg, const char *kid, const char *claims);
 /* Any three parts, the third being base64url already. */

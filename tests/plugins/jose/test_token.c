@@ -69,8 +69,8 @@ TEST(reads_every_algorithm)
 
 TEST(refuses_other_algorithms)
 {
-	static const char *const names[] = { "none", "None", "NONE", "nOnE", "HS256", "HS384",
-		"HS512", "rs256", "RS256 ", "RS1", "ES256K", "RSA-OAEP", "dir", "EdDSA\\n", "" };
+	static const char *const names[] = { "none", "None", "NONE", "nOnE", "hs256", "HS1",
+		"HS256 ", "rs256", "RS256 ", "RS1", "ES256K", "RSA-OAEP", "dir", "EdDSA\\n", "" };
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		assert_int_equal(open_header(mint_text("{\"alg\":\"%s\"}", names[i])),
 			JOSE_ALGORITHM);

@@ -198,7 +198,7 @@ TEST(refuses_confusions)
 	assert_int_equal(check(jwks,
 				 mint_token(MINT_RSA, "HS256",
 					 "{\"alg\":\"HS256\",\"kid\":\"rsa\"}", CLAIMS)),
-		JOSE_ALGORITHM);
+		JOSE_KEY_ALGORITHM);
 	assert_int_equal(check(jwks,
 				 mint_token(MINT_RSA, "HS256",
 					 "{\"alg\":\"RS256\",\"kid\":\"rsa\"}", CLAIMS)),

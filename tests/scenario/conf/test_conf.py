@@ -242,6 +242,13 @@ def test_a_server_is_asked_about_tokens_that_are_no_jwt(example):
     assert g.get("/v1/orders", {"Authorization": "Bearer 2YotnFZFEjr1zCsicMWpAA"}).body == b"for bob\n"
     assert g.get("/v1/orders", {"Authorization": f"Bearer {mint('key.pem', 'https://issuer.example/', 'alice')}"}).body == b"for alice\n"
     assert g.get("/v1/orders").status == 401
+def test_a_bearer_token_without_a_key_and_a_challenge_for_proofs(example):
+    g = example("dpop")
+    r = g.get("/v1/orders")
+    assert r.status == 401 and [c.split()[0] for c in r.fields.all("www-authenticate")] == ["Bearer", "DPoP"]
+    token = mint("key.pem", "https://issuer.example/", "alice")
+    assert json.loads(g.get("/v1/orders", {"Authorization": f"Bearer {token}"}).body) == {"user": "alice"}
+    assert g.get("/v1/orders", {"Authorization": f"DPoP {token}"}).status == 401
 
 
 def test_forwarded_fields_of_a_proxy_and_of_a_stranger(example):

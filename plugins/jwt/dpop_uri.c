@@ -1,0 +1,136 @@
+/* Comparing URLs. */
+#include "dpop_uri.h"
+
+bool dpop_uri_split(sluice_str url, sluice_str *scheme, sluice_str *authority, sluice_str *rest)
+{
+	size_t colon = 0, end;
+	while (colon < url.len && url.data[colon] != ':')
+		colon++;
+	*scheme = sluice_str_n(url.data, colon);
+	if (!sluice_str_ieq(*scheme, SLUICE_STR("http")) &&
+		!sluice_str_ieq(*scheme, SLUICE_STR("https")))
+		return false;
+	if (!sluice_str_starts(sluice_str_skip(url, colon), SLUICE_STR("://")))
+		return false;
+	url = sluice_str_skip(url, colon + 3);
+	for (end = 0; end < url.len && !strchr("/?#", url.data[end]);)
+		end++;
+	*authority = sluice_str_n(url.data, end);
+	*rest = sluice_str_skip(url, end);
+	/* a user and a password (RFC 3986 3.2.1) are no part of an http URL */
+	return end > 0 && !memchr(authority->data, '@', end);
+}
+
+/* The authority without the port that its scheme has anyway, or without an empty one. */
+static sluice_str without_default_port(sluice_str scheme, sluice_str authority)
+{
+	bool is_tls = sluice_str_ieq(scheme, SLUICE_STR("https"));
+	size_t at = authority.len;
+	while (at > 0 && sluice_is_digit(authority.data[at - 1]))
+		at--;
+	if (at == 0 || authority.data[at - 1] != ':')
+		return authority;
+	sluice_str port = sluice_str_skip(authority, at);
+	if (port.len == 0 || sluice_str_is(port, is_tls ? "443" : "80"))
+		authority.len = at - 1;
+	return authority;
+}
+
+static bool is_unreserved(char c)
+{
+	return sluice_is_alnum(c) || c == '-' || c == '.' || c == '_' || c == '~';
+}
+
+static char upper(char c)
+{
+	return (char)(c >= 'a' && c <= 'f' ? c - 'a' + 'A' : c);
+}
+
+/* Take one character, or one escape, off the text, and write it in its normal form. Returns the end
+ * of what was written; NULL: a percent sign without two digits. */
+static char *put_normal(char *at, sluice_str *text)
+{
+	char c = text->data[0];
+	if (c != '%') {
+		*text = sluice_str_skip(*text, 1);
+		*at++ = c;
+		return at;
+	}
+	int high = text->len > 2 ? sluice_hex_value(text->data[1]) : -1;
+	int low = text->len > 2 ? sluice_hex_value(text->data[2]) : -1;
+	if (high < 0 || low < 0)
+		return NULL;
+	char decoded = (char)(high * 16 + low);
+	if (is_unreserved(decoded)) {
+		*at++ = decoded;
+	} else {
+		*at++ = '%';
+		*at++ = upper(text->data[1]);
+		*at++ = upper(text->data[2]);
+	}
+	*text = sluice_str_skip(*text, 3);
+	return at;
+}
+
+/* A segment was written from start to at, behind a slash: take it back if it is one of dots, and
+ * the one before it too where it has two (RFC 3986 5.2.4). Returns the end, which is then behind a
+ * slash. */
+static char *close_segment(const char *path, char *start, char *at)
+{
+	sluice_str segment = sluice_str_n(start, (size_t)(at - start));
+	if (sluice_str_is(segment, "."))
+		return start;
+	if (!sluice_str_is(segment, ".."))
+		return at;
+	char *end = start - 1; /* the slash before it */
+	if (end > path) {
+		end--;
+		while (*end != '/')
+			end--;
+	}
+	return end + 1;
+}
+
+/* The normal form of a path that begins with '/', in out, which has room for as many bytes. False:
+ * it has none. */
+static bool normalise(sluice_str path, char *out, size_t *n)
+{
+	char *start = out + 1, *at = start; /* of the segment that is being written */
+	out[0] = '/';
+	path = sluice_str_skip(path, 1);
+	while (path.len) {
+		if (path.data[0] != '/') {
+			at = put_normal(at, &path);
+			if (!at)
+				return false;
+			continue;
+		}
+		path = sluice_str_skip(path, 1);
+		at = close_segment(out, start, at);
+		if (at[-1] != '/') /* else nothing is left of the segment, or it was empty */
+			*at++ = '/';
+		start = at;
+	}
+	at = close_segment(out, start, at);
+	*n = (size_t)(at - out);
+	return true;
+}
+
+bool dpop_uri_is(sluice_str url, const struct dpop_target *target)
+{
+	char normal[DPOP_URI_MAX + 1];
+	sluice_str scheme, authority, path;
+	size_t end, n;
+	if (url.len > DPOP_URI_MAX || !dpop_uri_split(url, &scheme, &authority, &path))
+		return false;
+	for (end = 0; end < path.len && path.data[end] != '?' && path.data[end] != '#';)
+		end++;
+	path.len = end;
+	if (end == 0)
+		path = SLUICE_STR("/"); /* RFC 9110 4.2.3 */
+	return sluice_str_ieq(scheme, target->scheme) &&
+		sluice_str_ieq(without_default_port(scheme, authority),
+			without_default_port(target->scheme, target->authority)) &&
+		path.data[0] == '/' && normalise(path, normal, &n) &&
+		sluice_str_eq(sluice_str_n(normal, n), target->path);
+}
