@@ -1,0 +1,47 @@
+/* One instance of the plugin: its options, and what check() derives from them. */
+#ifndef OIDC_CONF_H
+#define OIDC_CONF_H
+
+#include <sluice/str.h>
+
+#include "../oauth/source.h"
+#include "seal.h"
+
+enum client_auth { CLIENT_AUTH_BASIC, CLIENT_AUTH_POST, CLIENT_AUTH_NONE };
+
+enum pushed_requests { PUSHED_AUTO, PUSHED_NEVER };
+
+struct provider;
+
+struct oidc_conf {
+	sluice_str issuer, client_id, client_secret;
+	int32_t client_auth; /* enum client_auth */
+	sluice_strs secret;
+	sluice_strs scopes;
+	sluice_str redirect_uri, login_path;
+	sluice_pairs authorization_params;
+	uint64_t algorithms; /* ALG_BIT()s */
+	int32_t pushed_requests; /* enum pushed_requests */
+	bool userinfo, forward_access_token;
+	sluice_pairs claims_to_headers;
+	sluice_str consumer;
+	sluice_str cookie;
+	uint64_t session_lifetime, session_idle, login_timeout, leeway; /* ms */
+	uint64_t fetch_timeout;                                        /* ms */
+	struct source_terms keys;
+	uint64_t min_refresh; /* ms */
+	sluice_str ca_file, realm;
+
+	/* set by check() */
+	bool has_redirect_url; /* redirect_uri is a URL, not a path */
+	sluice_str callback_path;
+	sluice_str scope;       /* of the authorization request */
+	sluice_str credentials; /* the field Authorization to the provider; data NULL: none */
+	sluice_str challenge;
+	/* what cookies are sealed for: the session's, and those of logins */
+	sluice_str for_session, for_login;
+	struct seal seal;
+	struct provider *provider; /* main thread, see provider.h */
+};
+
+#endif

@@ -1,0 +1,25 @@
+/* What the plugin keeps of one request that waits: one struct for all ways that a request can go. */
+#ifndef OIDC_FLOW_H
+#define OIDC_FLOW_H
+
+#include <sluice/plugin.h>
+
+#include "login.h"
+#include "session.h"
+#include "token_answer.h"
+
+struct flow {
+	uint64_t since_ns;    /* when it began to wait */
+	sluice_str return_to; /* after a login that begins */
+	/* of a login that ends */
+	struct login login;
+	struct token_answer answer; /* owned */
+	json_t *claims;             /* owned; of the verified ID token */
+	struct session session; /* owned; that of the request, or the new one */
+	bool is_kept;           /* flow_end() has been registered */
+};
+
+/* The flow of this request. NULL: no memory. */
+struct flow *flow_of(sluice_exchange *x);
+
+#endif
