@@ -49,7 +49,7 @@ bool login_read(sluice_str text, struct login *out)
 		parts[i] = sluice_str_cut(&text, '\n');
 	}
 	struct login l = { parts[0], parts[1], parts[2], parts[4], parts[5], 0 };
-	if (text.len || l.state.len != LOGIN_SECRET || l.nonce.len != LOGIN_SECRET ||
+	if (!text.data || text.len || l.state.len != LOGIN_SECRET || l.nonce.len != LOGIN_SECRET ||
 		l.verifier.len != LOGIN_SECRET || !sluice_str_u64(parts[3], &l.begun_ms) ||
 		!target_is_local(l.return_to))
 		return false;
