@@ -55,10 +55,12 @@ static sluice_verdict finish(sluice_exchange *x, const struct oidc_conf *conf, s
 	session_trim_claims(claims);
 	const struct session_parts parts = { .claims = claims,
 		.access_token = conf->forward_access_token ? a->access_token : SLUICE_STR_NONE,
-		.id_token = a->id_token,
+		.refresh_token = conf->renewed ? a->refresh_token : SLUICE_STR_NONE,
+		.id_token = conf->logout_path.len ? a->id_token : SLUICE_STR_NONE,
 		.begun_ms = now,
 		.used_ms = now,
-		.access_until_ms = a->expires_in_ms ? now + a->expires_in_ms : 0 };
+		.access_for_ms = a->expires_in_ms,
+		.ahead_ms = conf->refresh_ahead };
 	if (!session_make(&parts, &f->session))
 		return SLUICE_FAIL;
 	if (!keep_put(x, conf, &f->session))

@@ -1,9 +1,6 @@
 /* The client. See the header. */
 #include "client.h"
 
-#include <sluice/plugin.h>
-#include <stdlib.h>
-
 #include "text.h"
 #include "token_answer.h"
 
@@ -40,6 +37,16 @@ sluice_str client_form_text(sluice_exchange *x, sluice_str before, const struct 
 	return sluice_str_n(text, (size_t)(at - text));
 }
 
+sluice_str client_form_url(sluice_exchange *x, sluice_str url, const struct client_form *f)
+{
+	char *before = sluice_alloc(x, url.len + 2);
+	if (!before)
+		return SLUICE_STR_NONE;
+	char *at = sluice_str_put(before, url);
+	*at++ = memchr(url.data, '?', url.len) ? '&' : '?';
+	return client_form_text(x, sluice_str_n(before, (size_t)(at - before)), f);
+}
+
 /* RFC 6749 2.3.1: both parts are escaped like fields of a form before they become Basic. */
 sluice_str client_credentials(sluice_instance *inst, const struct oidc_conf *conf)
 {
@@ -55,10 +62,10 @@ sluice_str client_credentials(sluice_instance *inst, const struct oidc_conf *con
 	return sluice_str_n(text, (size_t)(end - text));
 }
 
-sluice_verdict client_post(sluice_exchange *x, const struct oidc_conf *conf, sluice_str url,
-	struct client_form *f, sluice_fetch_fn then)
+bool client_request(sluice_exchange *x, const struct oidc_conf *conf, sluice_str url,
+	struct client_form *f, sluice_fetch_request *out)
 {
-	const sluice_pair headers[] = {
+	const sluice_pair fields[] = {
 		{ SLUICE_STR("content-type"), SLUICE_STR("application/x-www-form-urlencoded") },
 		{ SLUICE_STR("accept"), SLUICE_STR("application/json") },
 		{ SLUICE_STR("authorization"), conf->credentials },
@@ -67,10 +74,12 @@ sluice_verdict client_post(sluice_exchange *x, const struct oidc_conf *conf, slu
 		client_add(f, SLUICE_STR("client_id"), conf->client_id);
 	if (conf->client_auth == CLIENT_AUTH_POST)
 		client_add(f, SLUICE_STR("client_secret"), conf->client_secret);
+	sluice_pair *headers = sluice_alloc(x, sizeof fields);
 	sluice_str body = client_form_text(x, SLUICE_STR(""), f);
-	if (!body.data)
-		return SLUICE_FAIL;
-	const sluice_fetch_request r = { .size = sizeof r,
+	if (!headers || !body.data)
+		return false;
+	memcpy(headers, fields, sizeof fields);
+	*out = (sluice_fetch_request){ .size = sizeof *out,
 		.method = SLUICE_STR("POST"),
 		.url = url,
 		.headers = { headers, conf->credentials.data ? 3 : 2 },
@@ -78,5 +87,12 @@ sluice_verdict client_post(sluice_exchange *x, const struct oidc_conf *conf, slu
 		.timeout_ms = conf->fetch_timeout,
 		.max_body = TOKEN_ANSWER_MAX,
 		.ca_file = conf->ca_file };
-	return sluice_fetch(x, &r, then);
+	return true;
+}
+
+sluice_verdict client_post(sluice_exchange *x, const struct oidc_conf *conf, sluice_str url,
+	struct client_form *f, sluice_fetch_fn then)
+{
+	sluice_fetch_request r;
+	return client_request(x, conf, url, f, &r) ? sluice_fetch(x, &r, then) : SLUICE_FAIL;
 }

@@ -8,6 +8,14 @@
 #include "session.h"
 #include "token_answer.h"
 
+/* How it stands with the tokens of a session. */
+enum refreshed {
+	REFRESHED_NOT,    /* they are good, or nobody needs them */
+	REFRESHED_NEW,    /* the session has new ones */
+	REFRESHED_ENDED,  /* there are none for this session any more */
+	REFRESHED_FAILED, /* the provider cannot be asked */
+};
+
 struct flow {
 	uint64_t since_ns;    /* when it began to wait */
 	sluice_str return_to; /* after a login that begins */
@@ -16,6 +24,9 @@ struct flow {
 	struct token_answer answer; /* owned */
 	json_t *claims;             /* owned; of the verified ID token */
 	struct session session; /* owned; that of the request, or the new one */
+	/* of a session whose tokens are fetched anew: what goes on then */
+	sluice_verdict (*then)(sluice_exchange *x, const struct oidc_conf *conf,
+		enum refreshed how);
 	bool is_kept;           /* flow_end() has been registered */
 };
 

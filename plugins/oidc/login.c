@@ -14,7 +14,7 @@
 #include "target.h"
 #include "text.h"
 
-enum { MAX_URI = 2048, ENDPOINT_WAIT_MS = 3000 };
+enum { ENDPOINT_WAIT_MS = 3000 };
 
 /* ---- as text ------------------------------------------------------------------------------- */
 
@@ -130,21 +130,6 @@ static bool keep(sluice_exchange *x, const struct oidc_conf *conf, const struct 
 
 /* ---- to the provider ----------------------------------------------------------------------- */
 
-static sluice_str redirect_uri_of(sluice_exchange *x, const struct oidc_conf *conf)
-{
-	if (conf->has_redirect_url)
-		return conf->redirect_uri;
-	sluice_str scheme = sluice_get(x, SLUICE_I_SCHEME),
-		   host = sluice_get(x, SLUICE_I_ASKED_AUTHORITY);
-	size_t room = scheme.len + host.len + conf->redirect_uri.len + 3;
-	char *text = room < MAX_URI && host.len ? sluice_alloc(x, room) : NULL;
-	if (!text)
-		return SLUICE_STR_NONE;
-	char *at = sluice_str_put(sluice_str_put(text, scheme), SLUICE_STR("://"));
-	at = sluice_str_put(sluice_str_put(at, host), conf->redirect_uri);
-	return sluice_str_n(text, (size_t)(at - text));
-}
-
 static bool make(sluice_exchange *x, const struct oidc_conf *conf, sluice_str return_to,
 	struct login *out)
 {
@@ -158,7 +143,7 @@ static bool make(sluice_exchange *x, const struct oidc_conf *conf, sluice_str re
 	*out = (struct login){ .state = { texts, LOGIN_SECRET },
 		.nonce = { texts + LOGIN_SECRET, LOGIN_SECRET },
 		.verifier = { texts + (size_t)2 * LOGIN_SECRET, LOGIN_SECRET },
-		.redirect_uri = redirect_uri_of(x, conf),
+		.redirect_uri = target_absolute(x, conf->redirect_uri),
 		.return_to = return_to,
 		.begun_ms = sluice_unix_ms() };
 	return out->redirect_uri.data != NULL;
@@ -192,13 +177,7 @@ static void fill(sluice_exchange *x, const struct oidc_conf *conf, const struct 
 
 static sluice_verdict send(sluice_exchange *x, const struct known *known, struct client_form *f)
 {
-	sluice_str url = known->endpoints[ENDPOINT_AUTHORIZATION];
-	char *before = sluice_alloc(x, url.len + 2);
-	if (!before)
-		return SLUICE_FAIL;
-	char *at = sluice_str_put(before, url);
-	*at++ = memchr(url.data, '?', url.len) ? '&' : '?';
-	sluice_str location = client_form_text(x, sluice_str_n(before, (size_t)(at - before)), f);
+	sluice_str location = client_form_url(x, known->endpoints[ENDPOINT_AUTHORIZATION], f);
 	return location.data ? redirect_answer(x, 302, location) : SLUICE_FAIL;
 }
 

@@ -2,7 +2,8 @@
  * oidc: logs browsers in at an OpenID provider (OpenID Connect Core 1.0, authorization code with PKCE)
  * and lets requests with a session through, with what is known of the user. This file has the record
  * and the options. request.c says which way a request goes; login.c sends a browser to the provider,
- * callback.c takes it back, keep.c keeps its session, admit.c lets it through.
+ * callback.c takes it back, keep.c keeps its session, refresh.c its tokens, admit.c lets it through,
+ * logout.c ends it.
  */
 #include <sluice/plugin.h>
 
@@ -15,6 +16,7 @@
 #include "client.h"
 #include "cookies.h"
 #include "provider.h"
+#include "refresh.h"
 #include "request.h"
 #include "target.h"
 #include "worker.h"
@@ -51,6 +53,12 @@ static const sluice_option oidc_options[] = {
 	OPT(STR, login_path,
 		.doc = "path at which a login begins whoever asks; return_to in its query is the path "
 		       "to come back to"),
+	OPT(STR, logout_path,
+		.doc = "path at which a session ends, here and at the provider (OpenID Connect "
+		       "RP-Initiated Logout)"),
+	OPT(STR, post_logout_redirect_uri, .def = "/",
+		.doc = "where browsers go after a logout: a path of the host that was asked, or a URL; "
+		       "the provider must know it"),
 	OPT(STRS, scopes, .def = "[openid]", .max = "32",
 		.doc = "what is asked of the provider; openid is always among it"),
 	OPT(PAIRS, authorization_params, .max = "12",
@@ -78,6 +86,9 @@ static const sluice_option oidc_options[] = {
 		.doc = "how long a session lasts at most, from the login on"),
 	OPT(DURATION, session_idle, .def = "1h", .max = "30d",
 		.doc = "how long a session lasts without a request; 0: for all of session_lifetime"),
+	OPT(DURATION, refresh_ahead, .def = "30s", .max = "1h",
+		.doc = "how long before the access token expires a new one is fetched with the refresh "
+		       "token, where it is forwarded"),
 	OPT(DURATION, login_timeout, .def = "10m", .min = "10s", .max = "1h",
 		.doc = "how long a login may take at the provider"),
 	OPT(DURATION, leeway, .def = "5s", .max = "10m",
@@ -178,9 +189,8 @@ static int check_path(sluice_instance *inst, const char *option, sluice_str path
 static int check_redirect_uri(sluice_instance *inst, struct oidc_conf *conf)
 {
 	sluice_str uri = conf->redirect_uri;
-	conf->has_redirect_url = url_is_http(uri);
 	conf->callback_path = uri;
-	if (conf->has_redirect_url) {
+	if (url_is_http(uri)) {
 		size_t start = url_is_https(uri) ? 8 : 7;
 		const char *slash = memchr(uri.data + start, '/', uri.len - start);
 		conf->callback_path = slash
@@ -188,6 +198,16 @@ static int check_redirect_uri(sluice_instance *inst, struct oidc_conf *conf)
 			: SLUICE_STR_NONE;
 	}
 	return check_path(inst, "redirect_uri", conf->callback_path);
+}
+
+static int check_after_logout(sluice_instance *inst, const struct oidc_conf *conf)
+{
+	if (url_is_http(conf->post_logout_redirect_uri) ||
+		target_is_local(conf->post_logout_redirect_uri))
+		return 0;
+	sluice_conf_error(inst, "post_logout_redirect_uri", "\"%.*s\" is neither a path nor a URL",
+		(int)conf->post_logout_redirect_uri.len, conf->post_logout_redirect_uri.data);
+	return -1;
 }
 
 static int check_cookie(sluice_instance *inst, const struct oidc_conf *conf)
@@ -262,7 +282,13 @@ static int oidc_check(sluice_instance *inst, void *arg)
 		rc = -1;
 	if (conf->login_path.len && check_path(inst, "login_path", conf->login_path) < 0)
 		rc = -1;
+	if (conf->logout_path.len && check_path(inst, "logout_path", conf->logout_path) < 0)
+		rc = -1;
+	if (check_after_logout(inst, conf) < 0)
+		rc = -1;
 	if (check_cookie(inst, conf) < 0)
+		rc = -1;
+	if (refresh_check(inst, conf) < 0)
 		rc = -1;
 	if (check_params(inst, conf) < 0)
 		rc = -1;
@@ -317,6 +343,7 @@ static void oidc_worker_stop(sluice_instance *inst, const void *arg, void *state
 {
 	(void)inst, (void)arg;
 	struct worker *w = state;
+	refresh_worker_stop(&w->jobs);
 	if (w->is_ready)
 		verifier_fini(&w->verifier);
 	w->is_ready = false;

@@ -5,6 +5,8 @@
 #include "callback.h"
 #include "flow.h"
 #include "keep.h"
+#include "logout.h"
+#include "refresh.h"
 #include "refusal.h"
 #include "target.h"
 #include "text.h"
@@ -28,22 +30,19 @@ static bool is_to_be_touched(const struct oidc_conf *conf, const struct session 
 	return conf->session_idle && sluice_unix_ms() >= s->used_ms + conf->session_idle / 8;
 }
 
-/* A token that has expired, and that the upstream would get: the session is of no use to it. */
-static bool has_lost_token(const struct oidc_conf *conf, const struct session *s)
+/* Give the session to the browser, in a response that no cache of others keeps. */
+static bool put(sluice_exchange *x, const struct oidc_conf *conf, struct session *s)
 {
-	return conf->forward_access_token && s->access_until_ms &&
-		sluice_unix_ms() >= s->access_until_ms;
+	sluice_field_add(x, SLUICE_RESPONSE, SLUICE_STR("Cache-Control"), SLUICE_STR("private"));
+	return keep_put(x, conf, s);
 }
 
-static sluice_verdict with_session(sluice_exchange *x, const struct oidc_conf *conf, struct flow *f)
+static sluice_verdict with_session(sluice_exchange *x, const struct oidc_conf *conf,
+	struct session *s)
 {
-	struct session *s = &f->session;
-	if (is_to_be_touched(conf, s) && session_touch(s, sluice_unix_ms()) &&
-		keep_put(x, conf, s)) {
-		/* no cache of others keeps a response with a session in it */
-		sluice_field_add(x, SLUICE_RESPONSE, SLUICE_STR("Cache-Control"),
-			SLUICE_STR("private"));
-	}
+	if (is_to_be_touched(conf, s) &&
+		(!session_touch(s, sluice_unix_ms()) || !put(x, conf, s)))
+		return SLUICE_FAIL;
 	return admit_session(x, conf, s);
 }
 
@@ -53,6 +52,25 @@ static sluice_verdict without_session(sluice_exchange *x, const struct oidc_conf
 		return login_begin(x, conf, target_of(x));
 	sluice_credentials_absent(x);
 	return refusal_answer(x, conf, REFUSAL_REQUIRED);
+}
+
+static sluice_verdict after_refresh(sluice_exchange *x, const struct oidc_conf *conf,
+	enum refreshed how)
+{
+	struct session *s = &flow_of(x)->session;
+	switch (how) {
+	case REFRESHED_NOT:
+		return with_session(x, conf, s);
+	case REFRESHED_NEW:
+		/* the old tokens are worth nothing any more: the browser must get the new ones */
+		return put(x, conf, s) ? admit_session(x, conf, s)
+				       : refusal_answer(x, conf, REFUSAL_TOO_LARGE);
+	case REFRESHED_ENDED:
+		keep_remove(x, conf);
+		return without_session(x, conf);
+	default:
+		return refusal_answer(x, conf, REFUSAL_UNAVAILABLE);
+	}
 }
 
 sluice_verdict request_run(sluice_exchange *x, const void *arg)
@@ -67,8 +85,8 @@ sluice_verdict request_run(sluice_exchange *x, const void *arg)
 		return callback_run(x, conf);
 	if (conf->login_path.len && sluice_str_eq(path, conf->login_path))
 		return begin_by_name(x, conf);
-	if (!keep_find(x, conf, &f->session))
-		return without_session(x, conf);
-	return has_lost_token(conf, &f->session) ? without_session(x, conf)
-						 : with_session(x, conf, f);
+	bool has_session = keep_find(x, conf, &f->session);
+	if (conf->logout_path.len && sluice_str_eq(path, conf->logout_path))
+		return logout_run(x, conf, has_session ? &f->session : NULL);
+	return has_session ? refresh_run(x, conf, after_refresh) : without_session(x, conf);
 }

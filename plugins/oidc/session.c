@@ -22,7 +22,8 @@ static bool fill(struct session *s, json_t *root)
 	return json_is_object(s->claims) && json_member_str(root, "a", &s->access_token) &&
 		json_member_str(root, "r", &s->refresh_token) &&
 		json_member_str(root, "i", &s->id_token) && read_number(root, "b", &s->begun_ms) &&
-		read_number(root, "u", &s->used_ms) && read_number(root, "e", &s->access_until_ms);
+		read_number(root, "u", &s->used_ms) && read_number(root, "e", &s->access_until_ms) &&
+		read_number(root, "n", &s->renew_ms);
 }
 
 static void add(json_t *root, const char *name, sluice_str s)
@@ -40,6 +41,8 @@ static void add_number(json_t *root, const char *name, uint64_t n)
 /* Calls to a root that is NULL do nothing, so that one look at the end is enough. */
 bool session_make(const struct session_parts *p, struct session *out)
 {
+	uint64_t ahead = p->ahead_ms < p->access_for_ms / 4 ? p->ahead_ms : p->access_for_ms / 4;
+	uint64_t until = p->access_for_ms ? p->used_ms + p->access_for_ms : 0;
 	json_t *root = json_object();
 	(void)json_object_set_new_nocheck(root, "c", p->claims);
 	add(root, "a", p->access_token);
@@ -47,7 +50,8 @@ bool session_make(const struct session_parts *p, struct session *out)
 	add(root, "i", p->id_token);
 	add_number(root, "b", p->begun_ms);
 	add_number(root, "u", p->used_ms);
-	add_number(root, "e", p->access_until_ms);
+	add_number(root, "e", until);
+	add_number(root, "n", until ? until - ahead : 0);
 	struct session s;
 	if (root && fill(&s, root)) {
 		*out = s;

@@ -13,13 +13,16 @@ struct session {
 	sluice_str access_token, refresh_token, id_token;
 	uint64_t begun_ms, used_ms; /* since 1970 */
 	uint64_t access_until_ms;   /* 0: the provider did not say */
+	uint64_t renew_ms;          /* when a new access token is fetched; 0: never */
 };
 
 /* What a session is made of. claims: a reference is taken over. */
 struct session_parts {
 	json_t *claims;
 	sluice_str access_token, refresh_token, id_token;
-	uint64_t begun_ms, used_ms, access_until_ms;
+	uint64_t begun_ms, used_ms;
+	uint64_t access_for_ms; /* from used_ms on; 0: the provider did not say */
+	uint64_t ahead_ms;      /* how long before its end a new one is fetched; a quarter at most */
 };
 
 /* False: no memory; claims is released in any case. */

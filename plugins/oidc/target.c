@@ -3,6 +3,8 @@
 
 #include <sluice/str.h>
 
+#include "../shared/url.h"
+
 bool target_is_local(sluice_str target)
 {
 	if (target.len == 0 || target.len > TARGET_MAX || target.data[0] != '/')
@@ -57,4 +59,20 @@ sluice_str target_of(sluice_exchange *x)
 {
 	sluice_str target = sluice_get(x, SLUICE_I_TARGET);
 	return target_is_local(target) ? target : SLUICE_STR("/");
+}
+
+sluice_str target_absolute(sluice_exchange *x, sluice_str text)
+{
+	enum { MAX_URL = 2048 };
+	sluice_str scheme = sluice_get(x, SLUICE_I_SCHEME),
+		   host = sluice_get(x, SLUICE_I_ASKED_AUTHORITY);
+	if (url_is_http(text))
+		return text;
+	size_t room = scheme.len + host.len + text.len + 3;
+	char *out = room < MAX_URL && host.len ? sluice_alloc(x, room) : NULL;
+	if (!out)
+		return SLUICE_STR_NONE;
+	char *at = sluice_str_put(sluice_str_put(out, scheme), SLUICE_STR("://"));
+	at = sluice_str_put(sluice_str_put(at, host), text);
+	return sluice_str_n(out, (size_t)(at - out));
 }

@@ -17,4 +17,8 @@ bool target_is_navigation(sluice_exchange *x);
 /* What the request asks for, to come back to; "/" where that cannot be. */
 sluice_str target_of(sluice_exchange *x);
 
+/* A URL of the configuration as it is; or a path, as a URL of the host that the request asked for. data
+ * NULL: no memory, or the request has no usable host. */
+sluice_str target_absolute(sluice_exchange *x, sluice_str text);
+
 #endif

@@ -4,8 +4,11 @@
 
 #include "../jose/verify.h"
 
+struct refresh_job;
+
 struct worker {
 	struct verifier verifier;
+	struct refresh_job *jobs; /* owned; see refresh.h */
 	bool is_ready; /* the verifier's start succeeded */
 };
 

@@ -309,6 +309,157 @@ TEST_WITH(who_has_logged_in, each, NULL)
 	kit_stop(i);
 }
 
+/* ---- refresh ------------------------------------------------------------------------------- */
+
+static void answer_refresh(const char *access, const char *refresh)
+{
+	kit_fetch_answer(IDP "/token", 200,
+		mint_text("{\"access_token\":\"%s\",\"token_type\":\"Bearer\",\"expires_in\":300,"
+			  "\"refresh_token\":\"%s\"}",
+			access, refresh));
+}
+
+/* token: another one for each test, as what a test claims outlives it, and its clock. */
+static sluice_instance *with_refresh_token(const char *token)
+{
+	sluice_instance *i =
+		started(INSTANCE("forward_access_token", "true", "session_idle", "0s", NULL));
+	begin(i, "/");
+	kit_fetch_answer(IDP "/token", 200,
+		mint_text("{\"access_token\":\"a1\",\"token_type\":\"Bearer\",\"expires_in\":300,"
+			  "\"refresh_token\":\"%s\",\"id_token\":\"%s\"}",
+			token, id_token(MINT_RSA, "a", "")));
+	sluice_exchange *x = come_back(i);
+	assert_int_equal(kit_status(x), 303);
+	take_cookie_at(x, 1);
+	kit_end(x);
+	return i;
+}
+
+static sluice_exchange *ask_with(sluice_instance *i)
+{
+	return kit_request(i, "GET", "/", NAVIGATION, "Cookie", cookie, NULL);
+}
+
+static void forwards(sluice_exchange *x, const char *field)
+{
+	assert_int_equal(kit_verdict(x), SLUICE_NEXT);
+	assert_string_equal(kit_header(x, SLUICE_REQUEST, "Authorization"), field);
+}
+
+TEST_WITH(tokens_are_refreshed_once, each, NULL)
+{
+	sluice_instance *i = with_refresh_token("once");
+	answer_refresh("a2", "r2");
+	kit_advance(269000);
+	sluice_exchange *early = ask_with(i);
+	forwards(early, "Bearer a1");
+	assert_null(kit_header(early, SLUICE_RESPONSE, "Set-Cookie"));
+	kit_end(early);
+	kit_advance(2000);
+	/* the first asks; others go on with what is still good */
+	sluice_exchange *first = ask_with(i), *second = ask_with(i);
+	assert_int_equal(kit_verdict(first), SLUICE_WAIT);
+	forwards(second, "Bearer a1");
+	kit_advance(40);
+	forwards(first, "Bearer a2");
+	assert_string_equal(kit_fetch_body(), "grant_type=refresh_token&refresh_token=once");
+	assert_string_equal(kit_header(first, SLUICE_RESPONSE, "Cache-Control"), "private");
+	/* and who comes with the old session gets the same new one */
+	sluice_exchange *late = ask_with(i);
+	forwards(late, "Bearer a2");
+	assert_int_equal(kit_fetches(IDP "/token"), 2);
+	take_cookie(late);
+	kit_end(first);
+	kit_end(second);
+	kit_end(late);
+	answer_refresh("a3", "r2");
+	kit_advance(275000);
+	sluice_exchange *next = ask_with(i);
+	kit_advance(40);
+	forwards(next, "Bearer a3");
+	assert_string_equal(kit_fetch_body(), "grant_type=refresh_token&refresh_token=r2");
+	kit_end(next);
+	kit_stop(i);
+}
+
+TEST_WITH(all_wait_for_one_refresh_of_a_token_that_has_expired, each, NULL)
+{
+	sluice_instance *i = with_refresh_token("all");
+	answer_refresh("a2", "r2");
+	kit_advance(400000);
+	sluice_exchange *gone = ask_with(i), *second = ask_with(i);
+	assert_int_equal(kit_verdict(second), SLUICE_WAIT);
+	kit_end(gone); /* its client leaves: the fetch goes on */
+	kit_advance(40);
+	forwards(second, "Bearer a2");
+	assert_int_equal(kit_fetches(IDP "/token"), 2);
+	kit_end(second);
+	kit_stop(i);
+}
+
+TEST_WITH(a_refresh_that_is_refused_or_fails, each, NULL)
+{
+	sluice_instance *i = with_refresh_token("refused");
+	kit_fetch_fail(IDP "/token", SLUICE_UNREACHABLE);
+	kit_advance(280000);
+	sluice_exchange *x = ask_with(i);
+	kit_advance(40);
+	forwards(x, "Bearer a1");
+	kit_end(x);
+	kit_advance(21000);
+	x = ask_with(i);
+	kit_advance(40);
+	expect(x, 503, "login-unavailable");
+	kit_fetch_answer(IDP "/token", 400, "{\"error\":\"invalid_grant\"}");
+	kit_advance(7000);
+	x = ask_with(i);
+	kit_advance(40);
+	assert_int_equal(kit_status(x), 302); /* it logs in again, and the old session is taken away */
+	assert_non_null(strstr(kit_header(x, SLUICE_RESPONSE, "Set-Cookie"), "session=; Path=/"));
+	kit_end(x);
+	kit_stop(i);
+}
+
+TEST_WITH(a_worker_stops_while_a_refresh_is_under_way, each, NULL)
+{
+	sluice_instance *i = with_refresh_token("stops");
+	kit_advance(400000);
+	sluice_exchange *x = ask_with(i);
+	kit_end(x);
+	kit_stop(i);
+}
+
+/* ---- logout -------------------------------------------------------------------------------- */
+
+TEST_WITH(logout, each, NULL)
+{
+	kit_fetch_answer(DISCOVERY, 200,
+		"{\"issuer\":\"" IDP "\",\"jwks_uri\":\"" IDP "/keys\",\"authorization_endpoint\":\"" IDP
+		"/auth?x=1\",\"token_endpoint\":\"" IDP "/token\",\"end_session_endpoint\":\"" IDP
+		"/end\"}");
+	sluice_instance *i = started(INSTANCE("logout_path", "/logout", "post_logout_redirect_uri",
+		"/bye", NULL));
+	take_session(i);
+	sluice_exchange *x = kit_request(i, "GET", "/logout", NAVIGATION, "Cookie", cookie, NULL);
+	assert_int_equal(kit_status(x), 303);
+	const char *location = kit_header(x, SLUICE_RESPONSE, "Location");
+	assert_ptr_equal(strstr(location, IDP "/end?id_token_hint=ey"), location);
+	assert_non_null(strstr(location, "&client_id=me&post_logout_redirect_uri=https%3A%2F%2F"
+					 "api.example.com%2Fbye"));
+	assert_string_equal(kit_header(x, SLUICE_RESPONSE, "Set-Cookie"),
+		"__Host-session=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0; Secure");
+	kit_end(x);
+	x = kit_request(i, "GET", "/logout", NAVIGATION, NULL);
+	assert_string_equal(kit_header(x, SLUICE_RESPONSE, "Location"),
+		"https://api.example.com/bye");
+	assert_null(kit_header(x, SLUICE_RESPONSE, "Set-Cookie"));
+	kit_end(x);
+	kit_stop(i);
+}
+
+/* ---- how long a session lasts -------------------------------------------------------------- */
+
 TEST_WITH(a_session_that_is_not_used_ends, each, NULL)
 {
 	sluice_instance *i =

@@ -272,7 +272,8 @@ TEST(sessions_are_written_and_read)
 		.id_token = z("i"),
 		.begun_ms = 1000,
 		.used_ms = 2000,
-		.access_until_ms = 3000
+		.access_for_ms = 1000,
+		.ahead_ms = 5000
 	};
 	session_trim_claims(parts.claims);
 	assert_true(session_make(&parts, &s));
@@ -286,6 +287,7 @@ TEST(sessions_are_written_and_read)
 	assert_int_equal(again.begun_ms, 1000);
 	assert_int_equal(again.used_ms, 2500);
 	assert_int_equal(again.access_until_ms, 3000);
+	assert_int_equal(again.renew_ms, 2750);
 	assert_int_equal(json_object_size(again.claims), 1);
 	session_free_text(text);
 	session_fini(&s);
@@ -295,12 +297,12 @@ TEST(sessions_are_written_and_read)
 TEST(what_is_no_session)
 {
 	static const char *const texts[] = { "", "{}", "[]", "{\"c\":{}}",
-		"{\"c\":[],\"b\":1,\"u\":1,\"e\":0}", "{\"c\":{},\"b\":-1.5,\"u\":1,\"e\":0}",
-		"{\"c\":{},\"b\":1,\"u\":1,\"e\":0,\"a\":1}" };
+		"{\"c\":[],\"b\":1,\"u\":1,\"e\":0,\"n\":0}", "{\"c\":{},\"b\":-1.5,\"u\":1,\"e\":0,\"n\":0}",
+		"{\"c\":{},\"b\":1,\"u\":1,\"e\":0,\"n\":0,\"a\":1}" };
 	struct session s;
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
 		assert_false(session_read(z(texts[i]), &s));
-	assert_true(session_read(z("{\"c\":{},\"b\":1,\"u\":1,\"e\":0}"), &s));
+	assert_true(session_read(z("{\"c\":{},\"b\":1,\"u\":1,\"e\":0,\"n\":0}"), &s));
 	session_fini(&s);
 }
 
