@@ -58,7 +58,8 @@ sluice_str client_credentials(sluice_instance *inst, const struct oidc_conf *con
 	*at++ = ':';
 	(void)text_escape(at, conf->client_secret);
 	char *text = sluice_conf_alloc(inst, sizeof scheme + n / 3 * 4 + 4),
-	     *end = text_base64(sluice_str_put(text, SLUICE_STR("Basic ")), (const uint8_t *)plain, n);
+	     *end = text_base64(sluice_str_put(text, SLUICE_STR("Basic ")), (const uint8_t *)plain,
+		     n);
 	return sluice_str_n(text, (size_t)(end - text));
 }
 

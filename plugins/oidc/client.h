@@ -1,4 +1,5 @@
-/* Requests of ours to the provider: forms with the authentication of the client (RFC 6749 2.3.1). */
+/* Requests of ours to the provider: forms with the authentication of the client (RFC 6749 2.3.1).
+ */
 #ifndef OIDC_CLIENT_H
 #define OIDC_CLIENT_H
 

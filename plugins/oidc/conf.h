@@ -20,15 +20,15 @@ struct oidc_conf {
 	sluice_strs scopes;
 	sluice_str redirect_uri, login_path, logout_path, post_logout_redirect_uri;
 	sluice_pairs authorization_params;
-	uint64_t algorithms; /* ALG_BIT()s */
+	uint64_t algorithms;     /* ALG_BIT()s */
 	int32_t pushed_requests; /* enum pushed_requests */
 	bool userinfo, forward_access_token;
 	sluice_pairs claims_to_headers;
 	sluice_str consumer;
 	sluice_str cookie;
 	uint64_t session_lifetime, session_idle, login_timeout, leeway; /* ms */
-	uint64_t refresh_ahead; /* ms */
-	uint64_t fetch_timeout;                                        /* ms */
+	uint64_t refresh_ahead;                                         /* ms */
+	uint64_t fetch_timeout;                                         /* ms */
 	struct source_terms keys;
 	uint64_t min_refresh; /* ms */
 	sluice_str ca_file, realm;
@@ -41,9 +41,9 @@ struct oidc_conf {
 	/* what cookies are sealed for: the session's, and those of logins */
 	sluice_str for_session, for_login;
 	struct seal seal;
-	sluice_cache *renewed;       /* shared by workers, see refresh.h; NULL: no refresh */
-	const sluice_store *claims;  /* which worker refreshes */
-	struct provider *provider; /* main thread, see provider.h */
+	sluice_cache *renewed;      /* shared by workers, see refresh.h; NULL: no refresh */
+	const sluice_store *claims; /* which worker refreshes */
+	struct provider *provider;  /* main thread, see provider.h */
 };
 
 #endif

@@ -10,8 +10,8 @@ static bool is_secure(sluice_exchange *x)
 	return sluice_str_is(sluice_get(x, SLUICE_I_SCHEME), "https");
 }
 
-static struct cookie_name make(sluice_exchange *x, const struct oidc_conf *conf,
-	const char *ending, sluice_str word)
+static struct cookie_name make(sluice_exchange *x, const struct oidc_conf *conf, const char *ending,
+	sluice_str word)
 {
 	struct cookie_name n;
 	int len = snprintf(n.text, sizeof n.text, "%s%.*s%s%.*s", is_secure(x) ? "__Host-" : "",
@@ -120,10 +120,11 @@ static bool set_one(sluice_exchange *x, const struct cookie_name *name, size_t p
 	char *text = sluice_alloc(x, room);
 	if (!text)
 		return false;
-	int n = snprintf(text, room, "%.*s%s=%.*s; Path=/; HttpOnly; SameSite=Lax%s%s", (int)name->len,
-		name->text, ending, (int)value.len, value.len ? value.data : "", age,
-		is_secure(x) ? "; Secure" : "");
-	sluice_field_add(x, SLUICE_RESPONSE, SLUICE_STR("Set-Cookie"), sluice_str_n(text, (size_t)n));
+	int n = snprintf(text, room, "%.*s%s=%.*s; Path=/; HttpOnly; SameSite=Lax%s%s",
+		(int)name->len, name->text, ending, (int)value.len, value.len ? value.data : "",
+		age, is_secure(x) ? "; Secure" : "");
+	sluice_field_add(x, SLUICE_RESPONSE, SLUICE_STR("Set-Cookie"),
+		sluice_str_n(text, (size_t)n));
 	return true;
 }
 

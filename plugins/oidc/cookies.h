@@ -1,7 +1,7 @@
 /*
  * Cookies of a request, and those that we set (RFC 6265, RFC 6265bis). Over https each name begins
- * with `__Host-`, so that no other host and no plain connection can set it. A value that is too long
- * for one cookie goes into several: NAME, NAME.1, NAME.2. The first begins with their number.
+ * with `__Host-`, so that no other host and no plain connection can set it. A value that is too
+ * long for one cookie goes into several: NAME, NAME.1, NAME.2. The first begins with their number.
  */
 #ifndef OIDC_COOKIES_H
 #define OIDC_COOKIES_H
@@ -9,10 +9,10 @@
 #include "conf.h"
 
 enum {
-	COOKIE_PIECE = 3800,     /* characters of a value in one cookie */
-	COOKIE_PIECES = 4,       /* cookies of one value, at most */
+	COOKIE_PIECE = 3800, /* characters of a value in one cookie */
+	COOKIE_PIECES = 4,   /* cookies of one value, at most */
 	COOKIE_MAX = COOKIE_PIECE * COOKIE_PIECES - 2,
-	COOKIE_NAME = 64,        /* bytes of the option, at most */
+	COOKIE_NAME = 64, /* bytes of the option, at most */
 };
 
 /* A name of ours as it stands in this request: prefix, option, ending. */
@@ -33,8 +33,8 @@ sluice_str cookies_value(sluice_exchange *x, const struct cookie_name *name);
 /* Pieces of a value, from the first piece: 1 to COOKIE_PIECES; 0: it is none of ours. */
 size_t cookies_pieces(sluice_str first);
 
-/* Set it with the response; max_age in seconds, 0: until the browser ends. Pieces of a former, longer
- * value are taken away. False: it is longer than COOKIE_MAX, or there is no memory. */
+/* Set it with the response; max_age in seconds, 0: until the browser ends. Pieces of a former,
+ * longer value are taken away. False: it is longer than COOKIE_MAX, or there is no memory. */
 bool cookies_set(sluice_exchange *x, const struct cookie_name *name, sluice_str value,
 	uint64_t max_age);
 /* Take it away, with all pieces that the request has. */

@@ -1,4 +1,5 @@
-/* What the plugin keeps of one request that waits: one struct for all ways that a request can go. */
+/* What the plugin keeps of one request that waits: one struct for all ways that a request can go.
+ */
 #ifndef OIDC_FLOW_H
 #define OIDC_FLOW_H
 
@@ -23,11 +24,11 @@ struct flow {
 	struct login login;
 	struct token_answer answer; /* owned */
 	json_t *claims;             /* owned; of the verified ID token */
-	struct session session; /* owned; that of the request, or the new one */
+	struct session session;     /* owned; that of the request, or the new one */
 	/* of a session whose tokens are fetched anew: what goes on then */
-	sluice_verdict (*then)(sluice_exchange *x, const struct oidc_conf *conf,
-		enum refreshed how);
-	bool is_kept;           /* flow_end() has been registered */
+	sluice_verdict (
+		*then)(sluice_exchange *x, const struct oidc_conf *conf, enum refreshed how);
+	bool is_kept; /* flow_end() has been registered */
 };
 
 /* The flow of this request. NULL: no memory. */

@@ -7,7 +7,8 @@
 #include "../jose/strict.h"
 #include "text.h"
 
-#define LAST_SECOND INT64_C(253402300799) /* the end of the year 9999: later ones have another unit */
+#define LAST_SECOND \
+	INT64_C(253402300799) /* the end of the year 9999: later ones have another unit */
 
 /* False: it is there and no date. ms stays 0 where it is missing. */
 static bool read_date(const json_t *claims, const char *name, uint64_t *ms)
@@ -86,8 +87,7 @@ static const char *check_texts(const json_t *claims, const struct id_expected *e
 	return NULL;
 }
 
-const char *id_token_check(const struct token *t, const json_t *claims,
-	const struct id_expected *e)
+const char *id_token_check(const struct token *t, const json_t *claims, const struct id_expected *e)
 {
 	const char *wrong = NULL;
 	if (t->has_typ && !token_has_type(t, SLUICE_STR("JWT")))

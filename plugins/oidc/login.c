@@ -69,8 +69,8 @@ static bool read_cookie(sluice_exchange *x, const struct oidc_conf *conf,
 		login_read(plain, out);
 }
 
-/* Too many: end the oldest, and those that cannot be read. A browser that keeps cookies of logins that
- * nobody finished would send them for as long as they last. */
+/* Too many: end the oldest, and those that cannot be read. A browser that keeps cookies of logins
+ * that nobody finished would send them for as long as they last. */
 static void bound_logins(sluice_exchange *x, const struct oidc_conf *conf)
 {
 	struct cookie_name all = cookies_login(x, conf, SLUICE_STR("")), oldest = all;
@@ -83,8 +83,7 @@ static void bound_logins(sluice_exchange *x, const struct oidc_conf *conf)
 		if (!sluice_str_starts(c.name, sluice_str_n(all.text, all.len)) ||
 			c.name.len != all.len + LOGIN_WORD)
 			continue;
-		struct cookie_name name =
-			cookies_login(x, conf, sluice_str_skip(c.name, all.len));
+		struct cookie_name name = cookies_login(x, conf, sluice_str_skip(c.name, all.len));
 		if (!read_cookie(x, conf, &name, &l)) {
 			cookies_remove(x, &name);
 			continue;

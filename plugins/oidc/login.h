@@ -1,7 +1,7 @@
 /*
- * A login that has begun: the browser is sent to the provider, and what has to fit when it comes back
- * lies sealed in a cookie of its own. So several tabs can log in at once, and nobody can finish a
- * login in a browser that did not begin it.
+ * A login that has begun: the browser is sent to the provider, and what has to fit when it comes
+ * back lies sealed in a cookie of its own. So several tabs can log in at once, and nobody can
+ * finish a login in a browser that did not begin it.
  */
 #ifndef OIDC_LOGIN_H
 #define OIDC_LOGIN_H
@@ -25,8 +25,8 @@ size_t login_room(const struct login *l);
 sluice_str login_text(const struct login *l, char *out);
 bool login_read(sluice_str text, struct login *out);
 
-/* Begin a login that leads back to return_to: answers with a redirect to the provider, perhaps after a
- * wait. */
+/* Begin a login that leads back to return_to: answers with a redirect to the provider, perhaps
+ * after a wait. */
 sluice_verdict login_begin(sluice_exchange *x, const struct oidc_conf *conf, sluice_str return_to);
 /* The login of that state, if this browser has begun it and it is not too old. Its strings live as
  * long as x. Its cookie is taken away: a login ends once. */

@@ -9,8 +9,7 @@
 #include "refusal.h"
 #include "target.h"
 
-sluice_verdict logout_run(sluice_exchange *x, const struct oidc_conf *conf,
-	const struct session *s)
+sluice_verdict logout_run(sluice_exchange *x, const struct oidc_conf *conf, const struct session *s)
 {
 	const struct known *known = sluice_published(x);
 	sluice_str back = target_absolute(x, conf->post_logout_redirect_uri);

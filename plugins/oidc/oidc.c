@@ -1,9 +1,9 @@
 /*
- * oidc: logs browsers in at an OpenID provider (OpenID Connect Core 1.0, authorization code with PKCE)
- * and lets requests with a session through, with what is known of the user. This file has the record
- * and the options. request.c says which way a request goes; login.c sends a browser to the provider,
- * callback.c takes it back, keep.c keeps its session, refresh.c its tokens, admit.c lets it through,
- * logout.c ends it.
+ * oidc: logs browsers in at an OpenID provider (OpenID Connect Core 1.0, authorization code with
+ * PKCE) and lets requests with a session through, with what is known of the user. This file has the
+ * record and the options. request.c says which way a request goes; login.c sends a browser to the
+ * provider, callback.c takes it back, keep.c keeps its session, refresh.c its tokens, admit.c lets
+ * it through, logout.c ends it.
  */
 #include <sluice/plugin.h>
 
@@ -35,7 +35,8 @@ static const char *const pushed_choices[] = { "auto", "never", NULL };
 
 static const sluice_option oidc_options[] = {
 	OPT(STR, issuer, .flags = SLUICE_F_REQUIRED,
-		.doc = "URL of the OpenID provider, exactly as it names itself; its endpoints and keys "
+		.doc = "URL of the OpenID provider, exactly as it names itself; its endpoints and "
+		       "keys "
 		       "are found by OpenID Connect Discovery"),
 	OPT(STR, client_id, .flags = SLUICE_F_REQUIRED, .min = "1", .max = "512",
 		.doc = "the name under which the provider knows this gateway"),
@@ -48,21 +49,25 @@ static const sluice_option oidc_options[] = {
 		.doc = "what cookies are sealed with: at least 32 random bytes, the same on all "
 		       "gateways; of a list the first seals, and all open"),
 	OPT(STR, redirect_uri, .def = "/oidc/callback",
-		.doc = "where the provider sends browsers back to: a path of the host that was asked, "
+		.doc = "where the provider sends browsers back to: a path of the host that was "
+		       "asked, "
 		       "or a URL; the plugin must run for it, and the provider must know it"),
 	OPT(STR, login_path,
-		.doc = "path at which a login begins whoever asks; return_to in its query is the path "
+		.doc = "path at which a login begins whoever asks; return_to in its query is the "
+		       "path "
 		       "to come back to"),
 	OPT(STR, logout_path,
 		.doc = "path at which a session ends, here and at the provider (OpenID Connect "
 		       "RP-Initiated Logout)"),
 	OPT(STR, post_logout_redirect_uri, .def = "/",
-		.doc = "where browsers go after a logout: a path of the host that was asked, or a URL; "
+		.doc = "where browsers go after a logout: a path of the host that was asked, or a "
+		       "URL; "
 		       "the provider must know it"),
 	OPT(STRS, scopes, .def = "[openid]", .max = "32",
 		.doc = "what is asked of the provider; openid is always among it"),
 	OPT(PAIRS, authorization_params, .max = "12",
-		.doc = "further parameters of the authorization request, such as prompt, acr_values or "
+		.doc = "further parameters of the authorization request, such as prompt, "
+		       "acr_values or "
 		       "resource"),
 	OPT(ENUM, pushed_requests, .def = "auto", .choices = pushed_choices,
 		.doc = "whether the authorization request is pushed (RFC 9126) where the provider "
@@ -70,13 +75,15 @@ static const sluice_option oidc_options[] = {
 	OPT(FLAGS, algorithms, .def = "[RS256, ES256]", .min = "1", .choices = alg_names,
 		.doc = "signature algorithms of ID tokens that are accepted"),
 	OPT(BOOL, userinfo, .def = "false",
-		.doc = "whether the userinfo endpoint is asked at a login for claims that the ID token "
+		.doc = "whether the userinfo endpoint is asked at a login for claims that the ID "
+		       "token "
 		       "does not have"),
 	OPT(BOOL, forward_access_token, .def = "false",
 		.doc = "whether the upstream gets the user's access token, in the field "
 		       "Authorization"),
 	OPT(PAIRS, claims_to_headers,
-		.doc = "claims and the header field that carries each of them to the upstream; such "
+		.doc = "claims and the header field that carries each of them to the upstream; "
+		       "such "
 		       "fields are removed from the client's request"),
 	OPT(STR, consumer, .def = "sub",
 		.doc = "the claim that names the consumer to other plugins and the log"),
@@ -85,9 +92,11 @@ static const sluice_option oidc_options[] = {
 	OPT(DURATION, session_lifetime, .def = "8h", .min = "1m", .max = "30d",
 		.doc = "how long a session lasts at most, from the login on"),
 	OPT(DURATION, session_idle, .def = "1h", .max = "30d",
-		.doc = "how long a session lasts without a request; 0: for all of session_lifetime"),
+		.doc = "how long a session lasts without a request; 0: for all of "
+		       "session_lifetime"),
 	OPT(DURATION, refresh_ahead, .def = "30s", .max = "1h",
-		.doc = "how long before the access token expires a new one is fetched with the refresh "
+		.doc = "how long before the access token expires a new one is fetched with the "
+		       "refresh "
 		       "token, where it is forwarded"),
 	OPT(DURATION, login_timeout, .def = "10m", .min = "10s", .max = "1h",
 		.doc = "how long a login may take at the provider"),
@@ -97,14 +106,16 @@ static const sluice_option oidc_options[] = {
 	OPT_TERM(refresh, .def = "5m", .min = "10s", .max = "7d",
 		.doc = "how often endpoints and keys are fetched again"),
 	OPT(DURATION, min_refresh, .def = "10s", .min = "1s", .max = "1h",
-		.doc = "shortest time between two fetches of the keys; an ID token that no known key "
+		.doc = "shortest time between two fetches of the keys; an ID token that no known "
+		       "key "
 		       "verifies makes the gateway fetch them early"),
 	OPT_TERM(max_stale, .def = "24h", .max = "365d",
 		.doc = "how long keys are used when they cannot be fetched again; 0: for ever"),
 	OPT_TERM(fetch_timeout, .def = "5s", .min = "100ms", .max = "1m",
 		.doc = "how long one request to the provider may take"),
 	OPT(STR, ca_file,
-		.doc = "PEM file of the authorities that are trusted for the provider; left out: the "
+		.doc = "PEM file of the authorities that are trusted for the provider; left out: "
+		       "the "
 		       "system's"),
 	SLUICE_OPTIONS_END,
 };
@@ -193,9 +204,8 @@ static int check_redirect_uri(sluice_instance *inst, struct oidc_conf *conf)
 	if (url_is_http(uri)) {
 		size_t start = url_is_https(uri) ? 8 : 7;
 		const char *slash = memchr(uri.data + start, '/', uri.len - start);
-		conf->callback_path = slash
-			? sluice_str_skip(uri, (size_t)(slash - uri.data))
-			: SLUICE_STR_NONE;
+		conf->callback_path = slash ? sluice_str_skip(uri, (size_t)(slash - uri.data))
+					    : SLUICE_STR_NONE;
 	}
 	return check_path(inst, "redirect_uri", conf->callback_path);
 }
@@ -231,8 +241,8 @@ static int check_params(sluice_instance *inst, const struct oidc_conf *conf)
 		sluice_str name = conf->authorization_params.v[i].name;
 		if (sluice_str_find(name, ours, N) == N)
 			continue;
-		sluice_conf_error(inst, "authorization_params",
-			"%.*s is set by the plugin itself", (int)name.len, name.data);
+		sluice_conf_error(inst, "authorization_params", "%.*s is set by the plugin itself",
+			(int)name.len, name.data);
 		return -1;
 	}
 	return 0;
@@ -261,8 +271,7 @@ static sluice_str join_scopes(sluice_instance *inst, const sluice_strs *scopes)
 static sluice_str purpose(sluice_instance *inst, const struct oidc_conf *conf, const char *word)
 {
 	size_t room = strlen(word) + conf->issuer.len + conf->client_id.len + 2;
-	char *text = sluice_conf_alloc(inst, room),
-	     *at = sluice_str_put(text, sluice_str_of(word));
+	char *text = sluice_conf_alloc(inst, room), *at = sluice_str_put(text, sluice_str_of(word));
 	*at++ = '\n';
 	at = sluice_str_put(at, conf->issuer);
 	*at++ = '\n';

@@ -279,9 +279,10 @@ int provider_check(sluice_instance *inst, struct oidc_conf *conf)
 	p->inst = inst;
 	p->conf = conf;
 	p->document_url = document_url(inst, conf->issuer);
-	p->sub = (struct subscription){
-		.inst = inst, .terms = &conf->keys, .owner = p, .changed = on_keys
-	};
+	p->sub = (struct subscription){ .inst = inst,
+		.terms = &conf->keys,
+		.owner = p,
+		.changed = on_keys };
 	const struct source_id id = { .kind = SOURCE_DISCOVERY,
 		.where = p->document_url,
 		.issuer = conf->issuer,
@@ -300,7 +301,8 @@ void provider_start(const struct oidc_conf *conf)
 	p->is_started = true;
 	if (!url_is_https(conf->issuer))
 		sluice_log(p->inst, SLUICE_LOG_WARN,
-			"the provider %.*s is spoken to without TLS: whoever can change that can log "
+			"the provider %.*s is spoken to without TLS: whoever can change that can "
+			"log "
 			"in as anybody",
 			(int)conf->issuer.len, conf->issuer.data);
 	source_start(&p->sub);

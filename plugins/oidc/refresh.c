@@ -61,14 +61,15 @@ void refresh_worker_stop(struct refresh_job **jobs)
 
 static void put(const struct refresh_job *j, sluice_str what, sluice_str data, uint64_t ttl_ms)
 {
-	const sluice_object_new n = {
-		.size = sizeof n, .data = data, .meta = what, .ttl_ms = ttl_ms
-	};
+	const sluice_object_new n = { .size = sizeof n,
+		.data = data,
+		.meta = what,
+		.ttl_ms = ttl_ms };
 	(void)sluice_object_put(j->renewed, key_str(j->key), &n);
 }
 
-/* The old session with the new tokens. An ID token that comes with them is not looked at: claims stay
- * those of the login (Core 12.2 permits that there is none). */
+/* The old session with the new tokens. An ID token that comes with them is not looked at: claims
+ * stay those of the login (Core 12.2 permits that there is none). */
 static bool renew(const struct refresh_job *j, const struct token_answer *a)
 {
 	struct session old, s;
@@ -141,8 +142,7 @@ static bool ask(sluice_exchange *x, const struct oidc_conf *conf, const struct s
 	w->jobs = j;
 	client_add(&f, SLUICE_STR("grant_type"), SLUICE_STR("refresh_token"));
 	client_add(&f, SLUICE_STR("refresh_token"), s->refresh_token);
-	bool ok = j->session &&
-		client_request(x, conf, known->endpoints[ENDPOINT_TOKEN], &f, &r);
+	bool ok = j->session && client_request(x, conf, known->endpoints[ENDPOINT_TOKEN], &f, &r);
 	r.user = j;
 	if (ok && sluice_background(x, &r, on_answer) == 0)
 		return true;

@@ -1,8 +1,8 @@
 /*
- * New tokens for a session, with its refresh token (RFC 6749 6), ahead of the old one's end. A refresh
- * token may be good for one use only. So one worker of the process asks, by a fetch that no client's
- * leaving ends; the answer lies for a minute where all workers find it, and requests that still come
- * with the old session get the same new one.
+ * New tokens for a session, with its refresh token (RFC 6749 6), ahead of the old one's end. A
+ * refresh token may be good for one use only. So one worker of the process asks, by a fetch that no
+ * client's leaving ends; the answer lies for a minute where all workers find it, and requests that
+ * still come with the old session get the same new one.
  */
 #ifndef OIDC_REFRESH_H
 #define OIDC_REFRESH_H

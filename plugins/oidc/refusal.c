@@ -7,14 +7,9 @@ static const struct {
 	int status;
 	const char *code, *sentence;
 } refusals[REFUSAL_COUNT] = {
-	[REFUSAL_REQUIRED] = { 401, "login-required", "a login is required" },
-	[REFUSAL_STATE] = { 400, "login-state",
-		"this login was not begun by this browser, or too long ago: ask for the page again" },
-	[REFUSAL_REFUSED] = { 403, "login-refused", "the provider refused the login" },
-	[REFUSAL_PROVIDER] = { 502, "login-provider", "the provider gave no usable answer" },
-	[REFUSAL_TOKEN] = { 403, "login-token", "the provider's token does not hold for this login" },
-	[REFUSAL_UNAVAILABLE] = { 503, "login-unavailable", "logins are not possible at present" },
-	[REFUSAL_TOO_LARGE] = { 500, "login-too-large", "the session is too large" },
+#define REASON(name, status, code, error, sentence) [REFUSAL_##name] = { status, code, sentence },
+#include "refusal.def"
+#undef REASON
 };
 
 static void set_no_store(sluice_exchange *x)

@@ -23,8 +23,8 @@ static sluice_verdict begin_by_name(sluice_exchange *x, const struct oidc_conf *
 	return login_begin(x, conf, is_good ? to : SLUICE_STR("/"));
 }
 
-/* How long a session may go without being written anew: an eighth of its idle time, so that not every
- * response has a cookie. */
+/* How long a session may go without being written anew: an eighth of its idle time, so that not
+ * every response has a cookie. */
 static bool is_to_be_touched(const struct oidc_conf *conf, const struct session *s)
 {
 	return conf->session_idle && sluice_unix_ms() >= s->used_ms + conf->session_idle / 8;
@@ -40,8 +40,7 @@ static bool put(sluice_exchange *x, const struct oidc_conf *conf, struct session
 static sluice_verdict with_session(sluice_exchange *x, const struct oidc_conf *conf,
 	struct session *s)
 {
-	if (is_to_be_touched(conf, s) &&
-		(!session_touch(s, sluice_unix_ms()) || !put(x, conf, s)))
+	if (is_to_be_touched(conf, s) && (!session_touch(s, sluice_unix_ms()) || !put(x, conf, s)))
 		return SLUICE_FAIL;
 	return admit_session(x, conf, s);
 }

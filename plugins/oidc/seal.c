@@ -55,8 +55,11 @@ static bool run(const struct seal *s, const uint8_t *key, bool seals, const uint
 	uint8_t own[SEAL_KEY];
 	int n = 0, end = 0;
 	EVP_CIPHER_CTX *c = EVP_CIPHER_CTX_new();
-	bool ok = c && in.len < INT32_MAX && derive(key, SEAL_KEY, head, SEAL_MARK + SEAL_SALT, own);
-	ok = ok && EVP_CipherInit_ex2(c, s->cipher, own, head + SEAL_MARK + SEAL_SALT, seals, NULL) == 1;
+	bool ok = c && in.len < INT32_MAX &&
+		derive(key, SEAL_KEY, head, SEAL_MARK + SEAL_SALT, own);
+	ok = ok &&
+		EVP_CipherInit_ex2(c, s->cipher, own, head + SEAL_MARK + SEAL_SALT, seals, NULL) ==
+			1;
 	ok = ok &&
 		EVP_CipherUpdate(c, NULL, &n, (const uint8_t *)purpose.data, (int)purpose.len) == 1;
 	ok = ok && EVP_CipherUpdate(c, out, &n, (const uint8_t *)in.data, (int)in.len) == 1;
@@ -95,7 +98,8 @@ bool seal_open(const struct seal *s, sluice_str purpose, sluice_str text, uint8_
 		sluice_str in = sluice_str_n((const char *)raw + HEAD, len);
 		for (size_t i = 0; !ok && i < s->n; i++)
 			ok = raw[0] == mark_of(s->keys[i]) &&
-				run(s, s->keys[i], false, raw, purpose, in, out, raw + n - SEAL_TAG);
+				run(s, s->keys[i], false, raw, purpose, in, out,
+					raw + n - SEAL_TAG);
 		*plain = ok ? sluice_str_n((const char *)out, len) : SLUICE_STR_NONE;
 	}
 	free(raw);

@@ -1,7 +1,7 @@
 /*
  * Texts that a browser keeps for us and can neither read nor change: AES-256-GCM (NIST SP 800-38D).
- * Each text has a key of its own, derived from the secret and 16 random bytes, so that the number of
- * texts has no bound that matters. Immutable after seal_init(): any thread.
+ * Each text has a key of its own, derived from the secret and 16 random bytes, so that the number
+ * of texts has no bound that matters. Immutable after seal_init(): any thread.
  */
 #ifndef OIDC_SEAL_H
 #define OIDC_SEAL_H
@@ -9,7 +9,14 @@
 #include <openssl/types.h>
 #include <sluice/str.h>
 
-enum { SEAL_KEY = 32, SEAL_KEYS = 8, SEAL_MARK = 1, SEAL_SALT = 16, SEAL_NONCE = 12, SEAL_TAG = 16 };
+enum {
+	SEAL_KEY = 32,
+	SEAL_KEYS = 8,
+	SEAL_MARK = 1,
+	SEAL_SALT = 16,
+	SEAL_NONCE = 12,
+	SEAL_TAG = 16
+};
 enum { SEAL_EXTRA = SEAL_MARK + SEAL_SALT + SEAL_NONCE + SEAL_TAG };
 
 /* Characters of the sealed text of n bytes; and the bytes of room that opening one of n characters

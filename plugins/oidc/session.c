@@ -11,7 +11,8 @@ enum { MAX_DEPTH = 17 }; /* claims have one less */
 static bool read_number(const json_t *root, const char *name, uint64_t *out)
 {
 	const json_t *v = json_object_get(root, name);
-	*out = json_is_integer(v) && json_integer_value(v) >= 0 ? (uint64_t)json_integer_value(v) : 0;
+	*out = json_is_integer(v) && json_integer_value(v) >= 0 ? (uint64_t)json_integer_value(v)
+								: 0;
 	return json_is_integer(v);
 }
 
@@ -22,15 +23,14 @@ static bool fill(struct session *s, json_t *root)
 	return json_is_object(s->claims) && json_member_str(root, "a", &s->access_token) &&
 		json_member_str(root, "r", &s->refresh_token) &&
 		json_member_str(root, "i", &s->id_token) && read_number(root, "b", &s->begun_ms) &&
-		read_number(root, "u", &s->used_ms) && read_number(root, "e", &s->access_until_ms) &&
-		read_number(root, "n", &s->renew_ms);
+		read_number(root, "u", &s->used_ms) &&
+		read_number(root, "e", &s->access_until_ms) && read_number(root, "n", &s->renew_ms);
 }
 
 static void add(json_t *root, const char *name, sluice_str s)
 {
 	if (s.data)
-		(void)json_object_set_new_nocheck(root, name,
-			json_stringn_nocheck(s.data, s.len));
+		(void)json_object_set_new_nocheck(root, name, json_stringn_nocheck(s.data, s.len));
 }
 
 static void add_number(json_t *root, const char *name, uint64_t n)

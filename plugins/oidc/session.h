@@ -1,5 +1,5 @@
-/* The session of a browser: who has logged in, since when, and the tokens that came with it. As text
- * it is a JSON object, which lies sealed in cookies or in a store. No network; any thread. */
+/* The session of a browser: who has logged in, since when, and the tokens that came with it. As
+ * text it is a JSON object, which lies sealed in cookies or in a store. No network; any thread. */
 #ifndef OIDC_SESSION_H
 #define OIDC_SESSION_H
 
@@ -22,7 +22,7 @@ struct session_parts {
 	sluice_str access_token, refresh_token, id_token;
 	uint64_t begun_ms, used_ms;
 	uint64_t access_for_ms; /* from used_ms on; 0: the provider did not say */
-	uint64_t ahead_ms;      /* how long before its end a new one is fetched; a quarter at most */
+	uint64_t ahead_ms; /* how long before its end a new one is fetched; a quarter at most */
 };
 
 /* False: no memory; claims is released in any case. */

@@ -6,7 +6,7 @@
 #include <sluice/str.h>
 
 /* Characters of n bytes in base64url without padding (RFC 7515 2). */
-#define TEXT_B64URL(n) (((n) * 4 + 2) / 3)
+#define TEXT_B64URL(n) (((n)*4 + 2) / 3)
 
 /* Write n bytes in base64url; returns the end. */
 char *text_b64url(char *at, const uint8_t *bytes, size_t n);

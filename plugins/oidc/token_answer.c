@@ -49,7 +49,8 @@ static bool read_expires_in(const json_t *root, uint64_t *ms)
 		return true;
 	if (json_is_integer(v) && json_integer_value(v) >= 0)
 		s = (uint64_t)json_integer_value(v);
-	else if (json_is_real(v) && json_real_value(v) >= 0 && json_real_value(v) < (double)LONGEST_S)
+	else if (json_is_real(v) && json_real_value(v) >= 0 &&
+		json_real_value(v) < (double)LONGEST_S)
 		s = (uint64_t)json_real_value(v);
 	else if (!json_is_string(v) ||
 		!sluice_str_u64(sluice_str_n(json_string_value(v), json_string_length(v)), &s))
@@ -81,7 +82,8 @@ enum token_answer_kind token_answer_read(int code, sluice_str body, struct token
 		*out = a;
 		return TOKEN_ANSWER_GOOD;
 	}
-	if (root && code >= 400 && code < 500 && json_member_str(root, "error", &error) && error.len)
+	if (root && code >= 400 && code < 500 && json_member_str(root, "error", &error) &&
+		error.len)
 		kind = TOKEN_ANSWER_REFUSED;
 	*out = (struct token_answer){ .root = NULL };
 	token_answer_word(error, out->error);

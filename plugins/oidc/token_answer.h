@@ -1,4 +1,5 @@
-/* The answer of a token endpoint (RFC 6749 5.1 and 5.2, OpenID Connect Core 3.1.3.3). Any thread. */
+/* The answer of a token endpoint (RFC 6749 5.1 and 5.2, OpenID Connect Core 3.1.3.3). Any thread.
+ */
 #ifndef OIDC_TOKEN_ANSWER_H
 #define OIDC_TOKEN_ANSWER_H
 
@@ -17,7 +18,7 @@ struct token_answer {
 	json_t *root; /* owned; NULL unless GOOD */
 	/* borrowed from root; data NULL: it has none */
 	sluice_str access_token, refresh_token, id_token;
-	uint64_t expires_in_ms; /* 0: it does not say */
+	uint64_t expires_in_ms;            /* 0: it does not say */
 	char error[TOKEN_ANSWER_WORD + 1]; /* REFUSED: letters, digits and _ alone */
 };
 
@@ -25,7 +26,8 @@ struct token_answer {
 enum token_answer_kind token_answer_read(int code, sluice_str body, struct token_answer *out);
 void token_answer_fini(struct token_answer *a);
 
-/* Copy the characters of a word of RFC 6749 (letters, digits, '_') to out; "?" where it has none. */
+/* Copy the characters of a word of RFC 6749 (letters, digits, '_') to out; "?" where it has none.
+ */
 void token_answer_word(sluice_str s, char out[static TOKEN_ANSWER_WORD + 1]);
 
 #endif

@@ -7,8 +7,8 @@
 
 enum verified { VERIFIED_GOOD, VERIFIED_BAD, VERIFIED_NO_KEY };
 
-/* Signature and claims. GOOD: *claims is the caller's. BAD: the log says why, at most once a second.
- * NO_KEY: newer keys might verify it. */
+/* Signature and claims. GOOD: *claims is the caller's. BAD: the log says why, at most once a
+ * second. NO_KEY: newer keys might verify it. */
 enum verified verify_id_token(sluice_exchange *x, const struct oidc_conf *conf, sluice_str text,
 	const struct id_expected *e, json_t **claims);
 

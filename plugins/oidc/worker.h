@@ -9,7 +9,7 @@ struct refresh_job;
 struct worker {
 	struct verifier verifier;
 	struct refresh_job *jobs; /* owned; see refresh.h */
-	bool is_ready; /* the verifier's start succeeded */
+	bool is_ready;            /* the verifier's start succeeded */
 };
 
 #endif

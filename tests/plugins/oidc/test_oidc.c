@@ -1,4 +1,5 @@
-/* The plugin as the gateway sees it: options, a whole login, sessions by a moved clock, on the kit. */
+/* The plugin as the gateway sees it: options, a whole login, sessions by a moved clock, on the kit.
+ */
 #include <sluice/plugin.h>
 #include <sluice/str.h>
 
@@ -17,10 +18,9 @@ extern const sluice_plugin sluice_plugin_record;
 #define NAVIGATION "Accept", "text/html", "Sec-Fetch-Mode", "navigate"
 #define SESSION "__Host-session="
 
-static const char document[] = "{\"issuer\":\"" IDP "\",\"jwks_uri\":\"" IDP
-			       "/keys\",\"authorization_endpoint\":\"" IDP
-			       "/auth?x=1\",\"token_endpoint\":\"" IDP
-			       "/token\",\"userinfo_endpoint\":\"" IDP "/me\"}";
+static const char document[] =
+	"{\"issuer\":\"" IDP "\",\"jwks_uri\":\"" IDP "/keys\",\"authorization_endpoint\":\"" IDP
+	"/auth?x=1\",\"token_endpoint\":\"" IDP "/token\",\"userinfo_endpoint\":\"" IDP "/me\"}";
 
 static int each(void **state)
 {
@@ -40,7 +40,7 @@ static int all_end(void **state)
 
 TEST_GROUP(NULL, all_end);
 
-#define INSTANCE(...)                                                                         \
+#define INSTANCE(...)                                                                          \
 	kit_instance(&sluice_plugin_record, "issuer", IDP, "client_id", "me", "client_secret", \
 		"s&s", "secret", SECRET, __VA_ARGS__)
 
@@ -90,7 +90,8 @@ static void begin(sluice_instance *i, const char *target)
 	assert_int_equal(kit_verdict(x), SLUICE_REPLY);
 	assert_int_equal(kit_status(x), 302);
 	const char *location = kit_header(x, SLUICE_RESPONSE, "Location");
-	assert_ptr_equal(strstr(location, IDP "/auth?x=1&client_id=me&response_type=code&"), location);
+	assert_ptr_equal(strstr(location, IDP "/auth?x=1&client_id=me&response_type=code&"),
+		location);
 	take(location, "state=", "&", state, sizeof state);
 	take(location, "nonce=", "&", nonce, sizeof nonce);
 	take_cookie(x);
@@ -102,7 +103,8 @@ static void begin(sluice_instance *i, const char *target)
 static const char *id_token(enum mint_kind kind, const char *kid, const char *more)
 {
 	return mint_token(kind, "RS256", mint_text("{\"alg\":\"RS256\",\"kid\":\"%s\"}", kid),
-		mint_text("{\"iss\":\"" IDP "\",\"aud\":\"me\",\"sub\":\"alice\",\"iat\":%llu,\"exp\":%llu,"
+		mint_text("{\"iss\":\"" IDP
+			  "\",\"aud\":\"me\",\"sub\":\"alice\",\"iat\":%llu,\"exp\":%llu,"
 			  "\"nonce\":\"%s\",\"roles\":[\"r1\",\"r2\"]%s}",
 			(unsigned long long)(sluice_unix_ms() / 1000 - 5),
 			(unsigned long long)(sluice_unix_ms() / 1000 + 300), nonce, more));
@@ -120,8 +122,8 @@ static void answer_tokens(const char *token)
 static sluice_exchange *come_back(sluice_instance *i)
 {
 	sluice_exchange *x = kit_request(i, "GET",
-		mint_text("/oidc/callback?code=c%%2F1&state=%s", state), NAVIGATION, "Cookie", cookie,
-		NULL);
+		mint_text("/oidc/callback?code=c%%2F1&state=%s", state), NAVIGATION, "Cookie",
+		cookie, NULL);
 	kit_advance(50);
 	return x;
 }
@@ -168,9 +170,10 @@ TEST_WITH(a_login, each, NULL)
 	assert_string_equal(kit_fetch_method(), "POST");
 	/* RFC 6749 2.3.1: "me:s%26s" */
 	assert_string_equal(kit_fetch_header("authorization"), "Basic bWU6cyUyNnM=");
-	assert_non_null(strstr(kit_fetch_body(), "grant_type=authorization_code&code=c%2F1&redirect_uri="
-						 "https%3A%2F%2Fapi.example.com%2Foidc%2Fcallback&"
-						 "code_verifier="));
+	assert_non_null(strstr(kit_fetch_body(),
+		"grant_type=authorization_code&code=c%2F1&redirect_uri="
+		"https%3A%2F%2Fapi.example.com%2Foidc%2Fcallback&"
+		"code_verifier="));
 	assert_null(strstr(kit_fetch_body(), "s%26s"));
 	kit_stop(i);
 }
@@ -219,8 +222,8 @@ TEST_WITH(tokens_that_do_not_hold, each, NULL)
 
 TEST_WITH(claims_of_the_userinfo_endpoint, each, NULL)
 {
-	sluice_instance *i =
-		started(INSTANCE("userinfo", "true", "claims_to_headers", "{email: X-Email}", NULL));
+	sluice_instance *i = started(
+		INSTANCE("userinfo", "true", "claims_to_headers", "{email: X-Email}", NULL));
 	kit_fetch_answer(IDP "/me", 200,
 		"{\"sub\":\"alice\",\"email\":\"a@b\",\"roles\":[\"root\"],\"iss\":\"x\"}");
 	take_session(i);
@@ -285,8 +288,8 @@ static sluice_verdict ask(sluice_instance *i, bool *has_new_cookie)
 
 TEST_WITH(who_has_logged_in, each, NULL)
 {
-	sluice_instance *i = started(
-		INSTANCE("forward_access_token", "true", "claims_to_headers", "{sub: X-User}", NULL));
+	sluice_instance *i = started(INSTANCE("forward_access_token", "true", "claims_to_headers",
+		"{sub: X-User}", NULL));
 	take_session(i);
 	assert_memory_equal(cookie, SESSION "1.", strlen(SESSION) + 2);
 	sluice_exchange *x = kit_request(i, "POST", "/", "Cookie", mint_text("a=b; %s", cookie),
@@ -322,8 +325,8 @@ static void answer_refresh(const char *access, const char *refresh)
 /* token: another one for each test, as what a test claims outlives it, and its clock. */
 static sluice_instance *with_refresh_token(const char *token)
 {
-	sluice_instance *i =
-		started(INSTANCE("forward_access_token", "true", "session_idle", "0s", NULL));
+	sluice_instance *i = started(
+		INSTANCE("forward_access_token", "true", "session_idle", "0s", NULL));
 	begin(i, "/");
 	kit_fetch_answer(IDP "/token", 200,
 		mint_text("{\"access_token\":\"a1\",\"token_type\":\"Bearer\",\"expires_in\":300,"
@@ -415,7 +418,8 @@ TEST_WITH(a_refresh_that_is_refused_or_fails, each, NULL)
 	kit_advance(7000);
 	x = ask_with(i);
 	kit_advance(40);
-	assert_int_equal(kit_status(x), 302); /* it logs in again, and the old session is taken away */
+	assert_int_equal(kit_status(x),
+		302); /* it logs in again, and the old session is taken away */
 	assert_non_null(strstr(kit_header(x, SLUICE_RESPONSE, "Set-Cookie"), "session=; Path=/"));
 	kit_end(x);
 	kit_stop(i);
@@ -435,18 +439,19 @@ TEST_WITH(a_worker_stops_while_a_refresh_is_under_way, each, NULL)
 TEST_WITH(logout, each, NULL)
 {
 	kit_fetch_answer(DISCOVERY, 200,
-		"{\"issuer\":\"" IDP "\",\"jwks_uri\":\"" IDP "/keys\",\"authorization_endpoint\":\"" IDP
-		"/auth?x=1\",\"token_endpoint\":\"" IDP "/token\",\"end_session_endpoint\":\"" IDP
-		"/end\"}");
-	sluice_instance *i = started(INSTANCE("logout_path", "/logout", "post_logout_redirect_uri",
-		"/bye", NULL));
+		"{\"issuer\":\"" IDP "\",\"jwks_uri\":\"" IDP
+		"/keys\",\"authorization_endpoint\":\"" IDP "/auth?x=1\",\"token_endpoint\":\"" IDP
+		"/token\",\"end_session_endpoint\":\"" IDP "/end\"}");
+	sluice_instance *i = started(
+		INSTANCE("logout_path", "/logout", "post_logout_redirect_uri", "/bye", NULL));
 	take_session(i);
 	sluice_exchange *x = kit_request(i, "GET", "/logout", NAVIGATION, "Cookie", cookie, NULL);
 	assert_int_equal(kit_status(x), 303);
 	const char *location = kit_header(x, SLUICE_RESPONSE, "Location");
 	assert_ptr_equal(strstr(location, IDP "/end?id_token_hint=ey"), location);
-	assert_non_null(strstr(location, "&client_id=me&post_logout_redirect_uri=https%3A%2F%2F"
-					 "api.example.com%2Fbye"));
+	assert_non_null(strstr(location,
+		"&client_id=me&post_logout_redirect_uri=https%3A%2F%2F"
+		"api.example.com%2Fbye"));
 	assert_string_equal(kit_header(x, SLUICE_RESPONSE, "Set-Cookie"),
 		"__Host-session=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0; Secure");
 	kit_end(x);
@@ -462,8 +467,8 @@ TEST_WITH(logout, each, NULL)
 
 TEST_WITH(a_session_that_is_not_used_ends, each, NULL)
 {
-	sluice_instance *i =
-		started(INSTANCE("session_lifetime", "1h", "session_idle", "8m", NULL));
+	sluice_instance *i = started(
+		INSTANCE("session_lifetime", "1h", "session_idle", "8m", NULL));
 	bool has_new;
 	take_session(i);
 	kit_advance(50000);
@@ -517,7 +522,8 @@ TEST_WITH(what_cannot_be, each, NULL)
 	wrong(INSTANCE("client_auth", "none", NULL),
 		"client_secret: is not used with client_auth: none");
 	wrong(INSTANCE("redirect_uri", "callback", NULL), "redirect_uri: \"callback\" is no path");
-	wrong(INSTANCE("redirect_uri", "https://me.example", NULL), "redirect_uri: \"\" is no path");
+	wrong(INSTANCE("redirect_uri", "https://me.example", NULL),
+		"redirect_uri: \"\" is no path");
 	wrong(INSTANCE("redirect_uri", "/a?b=c", NULL), "redirect_uri: \"/a?b=c\" is no path");
 	wrong(INSTANCE("login_path", "//a", NULL), "login_path: \"//a\" is no path");
 	wrong(INSTANCE("cookie", "a b", NULL), "cookie: \"a b\" is no name of a cookie");

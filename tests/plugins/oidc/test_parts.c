@@ -1,5 +1,5 @@
-/* The parts of oidc that need no gateway: texts, sealed texts, answers of token endpoints, ID tokens,
- * sessions, logins, targets, discovery documents. */
+/* The parts of oidc that need no gateway: texts, sealed texts, answers of token endpoints, ID
+ * tokens, sessions, logins, targets, discovery documents. */
 #include <sluice/str.h>
 
 #include <stdlib.h>
@@ -62,9 +62,10 @@ TEST(parameters)
 	} rows[] = { { "a=1&b=2", TEXT_ONE, "1" }, { "b=2&a=x%2Fy+z", TEXT_ONE, "x/y z" },
 		{ "a=", TEXT_ONE, "" }, { "a", TEXT_ONE, "" }, { "", TEXT_NONE, NULL },
 		{ "ab=1&A=2&%61=3", TEXT_NONE, NULL }, { "a=1&a=1", TEXT_WRONG, NULL },
-		{ "a=%2", TEXT_WRONG, NULL }, { "a=%", TEXT_WRONG, NULL }, { "a=%zz", TEXT_WRONG, NULL },
-		{ "a=%41", TEXT_ONE, "A" }, { "a=x%0d", TEXT_WRONG, NULL },
-		{ "a=%00", TEXT_WRONG, NULL }, { "a=b=c", TEXT_ONE, "b=c" } };
+		{ "a=%2", TEXT_WRONG, NULL }, { "a=%", TEXT_WRONG, NULL },
+		{ "a=%zz", TEXT_WRONG, NULL }, { "a=%41", TEXT_ONE, "A" },
+		{ "a=x%0d", TEXT_WRONG, NULL }, { "a=%00", TEXT_WRONG, NULL },
+		{ "a=b=c", TEXT_ONE, "b=c" } };
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		char out[32];
 		sluice_str value;
@@ -161,7 +162,8 @@ TEST(token_answers)
 		{ 200, "{\"access_token\":\"a\",\"token_type\":\"DPoP\"}", TOKEN_ANSWER_BAD },
 		{ 200, "{\"access_token\":\"a\"}", TOKEN_ANSWER_BAD },
 		{ 200, "{\"access_token\":\"\",\"token_type\":\"Bearer\"}", TOKEN_ANSWER_BAD },
-		{ 200, "{\"access_token\":\"a\\nX: y\",\"token_type\":\"Bearer\"}", TOKEN_ANSWER_BAD },
+		{ 200, "{\"access_token\":\"a\\nX: y\",\"token_type\":\"Bearer\"}",
+			TOKEN_ANSWER_BAD },
 		{ 200, "{\"access_token\":\"a\",\"token_type\":\"Bearer\",\"expires_in\":-1}",
 			TOKEN_ANSWER_BAD },
 		{ 200, "{\"access_token\":\"a\",\"token_type\":\"Bearer\",\"id_token\":7}",
@@ -183,10 +185,11 @@ TEST(token_answers)
 TEST(what_a_token_answer_has)
 {
 	struct token_answer a;
-	assert_int_equal(token_answer_read(200,
-				 z("{\"access_token\":\"a\",\"token_type\":\"Bearer\",\"expires_in\":"
-				   "99999999999999,\"refresh_token\":\"r\",\"id_token\":\"i\"}"),
-				 &a),
+	assert_int_equal(
+		token_answer_read(200,
+			z("{\"access_token\":\"a\",\"token_type\":\"Bearer\",\"expires_in\":"
+			  "99999999999999,\"refresh_token\":\"r\",\"id_token\":\"i\"}"),
+			&a),
 		TOKEN_ANSWER_GOOD);
 	assert_str(a.access_token, "a");
 	assert_str(a.refresh_token, "r");
@@ -201,7 +204,9 @@ TEST(what_a_token_answer_has)
 /* ---- ID tokens ----------------------------------------------------------------------------- */
 
 #define NOW UINT64_C(1700000000000)
-#define BASE "\"iss\":\"https://idp\",\"aud\":\"me\",\"sub\":\"alice\",\"nonce\":\"n\",\"iat\":1699999990"
+#define BASE                 \
+	"\"iss\":\"https://" \
+	"idp\",\"aud\":\"me\",\"sub\":\"alice\",\"nonce\":\"n\",\"iat\":1699999990"
 #define GOOD BASE ",\"exp\":1700000100"
 
 static const char *judge(const char *claims, const char *nonce)
@@ -266,15 +271,14 @@ TEST(id_tokens)
 TEST(sessions_are_written_and_read)
 {
 	struct session s, again;
-	const struct session_parts parts = {
-		.claims = json_pack("{s:s,s:s,s:i}", "sub", "alice", "nonce", "n", "exp", 5),
+	const struct session_parts parts = { .claims = json_pack("{s:s,s:s,s:i}", "sub", "alice",
+						     "nonce", "n", "exp", 5),
 		.access_token = z("a"),
 		.id_token = z("i"),
 		.begun_ms = 1000,
 		.used_ms = 2000,
 		.access_for_ms = 1000,
-		.ahead_ms = 5000
-	};
+		.ahead_ms = 5000 };
 	session_trim_claims(parts.claims);
 	assert_true(session_make(&parts, &s));
 	assert_true(session_touch(&s, 2500));
@@ -297,7 +301,8 @@ TEST(sessions_are_written_and_read)
 TEST(what_is_no_session)
 {
 	static const char *const texts[] = { "", "{}", "[]", "{\"c\":{}}",
-		"{\"c\":[],\"b\":1,\"u\":1,\"e\":0,\"n\":0}", "{\"c\":{},\"b\":-1.5,\"u\":1,\"e\":0,\"n\":0}",
+		"{\"c\":[],\"b\":1,\"u\":1,\"e\":0,\"n\":0}",
+		"{\"c\":{},\"b\":-1.5,\"u\":1,\"e\":0,\"n\":0}",
 		"{\"c\":{},\"b\":1,\"u\":1,\"e\":0,\"n\":0,\"a\":1}" };
 	struct session s;
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
@@ -333,7 +338,8 @@ TEST(logins_are_written_and_read)
 	for (size_t n = 0; n < text.len; n++)
 		assert_false(login_read(sluice_str_n(out, n), &again));
 	free(out);
-	assert_false(login_read(z(SECRET43 "\n" SECRET43 "\n" SECRET43 "\n1\nu\n//evil\n"), &again));
+	assert_false(
+		login_read(z(SECRET43 "\n" SECRET43 "\n" SECRET43 "\n1\nu\n//evil\n"), &again));
 	assert_false(login_read(z(SECRET43 "\n" SECRET43 "\n" SECRET43 "\nx\nu\n/a\n"), &again));
 	assert_false(login_read(z("a\n" SECRET43 "\n" SECRET43 "\n1\nu\n/a\n"), &again));
 }
