@@ -119,7 +119,7 @@ static sluice_verdict verify(sluice_exchange *x, const void *arg)
 	struct flow *f = flow_of(x);
 	const struct known *known = sluice_published(x);
 	const struct id_expected e = { .issuer = conf->issuer,
-		.client_id = conf->client_id,
+		.client_id = conf->client.client_id,
 		.nonce = f->login.nonce,
 		.access_token = f->answer.access_token,
 		.now_ms = sluice_unix_ms(),
@@ -148,16 +148,13 @@ static sluice_verdict on_tokens(sluice_exchange *x, const void *arg, const sluic
 			r->error ? r->error : "no answer");
 		return refusal_answer(x, conf, REFUSAL_UNAVAILABLE);
 	}
-	switch (token_answer_read(r->code, r->body, &f->answer)) {
-	case TOKEN_ANSWER_REFUSED:
+	enum token_answer_kind kind = token_answer_read(r->code, r->body, &f->answer);
+	if (kind == TOKEN_ANSWER_REFUSED) {
 		sluice_log_for(x, SLUICE_LOG_WARN, "the token endpoint refused the code: %s",
 			f->answer.error);
 		return refusal_answer(x, conf, REFUSAL_REFUSED);
-	case TOKEN_ANSWER_GOOD:
-		if (f->answer.id_token.data)
-			break;
-		/* fall through */
-	default:
+	}
+	if (kind != TOKEN_ANSWER_GOOD || !f->answer.id_token.data) {
 		sluice_log_for(x, SLUICE_LOG_WARN,
 			"the token endpoint gave no usable tokens, with status %d", r->code);
 		return refusal_answer(x, conf, REFUSAL_PROVIDER);

@@ -1,6 +1,9 @@
 /* The client. See the header. */
 #include "client.h"
 
+#include <openssl/crypto.h>
+#include <stdlib.h>
+
 #include "text.h"
 #include "token_answer.h"
 
@@ -47,43 +50,60 @@ sluice_str client_form_url(sluice_exchange *x, sluice_str url, const struct clie
 	return client_form_text(x, sluice_str_n(before, (size_t)(at - before)), f);
 }
 
-/* RFC 6749 2.3.1: both parts are escaped like fields of a form before they become Basic. */
-sluice_str client_credentials(sluice_instance *inst, const struct oidc_conf *conf)
+/* Whether the client's authentication puts client_id into the form by itself. */
+static bool is_named_by_auth(const struct oidc_conf *conf)
 {
-	static const char scheme[] = "Basic ";
-	if (conf->client_auth != CLIENT_AUTH_BASIC)
-		return SLUICE_STR_NONE;
-	size_t n = text_escaped(conf->client_id) + 1 + text_escaped(conf->client_secret);
-	char *plain = sluice_conf_alloc(inst, n), *at = text_escape(plain, conf->client_id);
-	*at++ = ':';
-	(void)text_escape(at, conf->client_secret);
-	char *text = sluice_conf_alloc(inst, sizeof scheme + n / 3 * 4 + 4),
-	     *end = text_base64(sluice_str_put(text, SLUICE_STR("Basic ")), (const uint8_t *)plain,
-		     n);
-	return sluice_str_n(text, (size_t)(end - text));
+	return !conf->public_client && conf->client.client_auth != CLIENT_AUTH_BASIC;
+}
+
+/* Write the form and the field Authorization, which may stay NULL. False: no memory. */
+static bool write(const struct oidc_conf *conf, sluice_str url, const struct client_form *f,
+	struct form *form, char **authorization)
+{
+	const sluice_str id = SLUICE_STR("client_id");
+	for (size_t i = 0; i < f->n; i++) {
+		if (!is_named_by_auth(conf) || !sluice_str_eq(f->v[i].name, id))
+			form_add(form, f->v[i].name, f->v[i].value);
+	}
+	if (!conf->public_client)
+		return client_auth_apply(&conf->client, url, form, authorization);
+	if (!has_field(f, id))
+		form_add(form, id, conf->client.client_id);
+	return !form->has_failed;
+}
+
+static sluice_str copy(sluice_exchange *x, sluice_str s)
+{
+	char *text = sluice_alloc(x, s.len + 1);
+	return text ? sluice_str_n(text, (size_t)(sluice_str_put(text, s) - text))
+		    : SLUICE_STR_NONE;
 }
 
 bool client_request(sluice_exchange *x, const struct oidc_conf *conf, sluice_str url,
-	struct client_form *f, sluice_fetch_request *out)
+	const struct client_form *f, sluice_fetch_request *out)
 {
-	const sluice_pair fields[] = {
-		{ SLUICE_STR("content-type"), SLUICE_STR("application/x-www-form-urlencoded") },
-		{ SLUICE_STR("accept"), SLUICE_STR("application/json") },
-		{ SLUICE_STR("authorization"), conf->credentials },
-	};
-	if (conf->client_auth != CLIENT_AUTH_BASIC && !has_field(f, SLUICE_STR("client_id")))
-		client_add(f, SLUICE_STR("client_id"), conf->client_id);
-	if (conf->client_auth == CLIENT_AUTH_POST)
-		client_add(f, SLUICE_STR("client_secret"), conf->client_secret);
-	sluice_pair *headers = sluice_alloc(x, sizeof fields);
-	sluice_str body = client_form_text(x, SLUICE_STR(""), f);
-	if (!headers || !body.data)
+	struct form form = { .text = NULL };
+	char *authorization = NULL;
+	sluice_pair *headers = sluice_alloc(x, 3 * sizeof *headers);
+	sluice_str body = SLUICE_STR_NONE, field = SLUICE_STR_NONE;
+	if (headers && write(conf, url, f, &form, &authorization) && !form.has_failed) {
+		body = copy(x, sluice_str_n(form.text, form.len));
+		field = copy(x, sluice_str_of(authorization));
+	}
+	if (authorization)
+		OPENSSL_cleanse(authorization, strlen(authorization));
+	free(authorization);
+	form_free(&form);
+	if (!body.data || !field.data)
 		return false;
-	memcpy(headers, fields, sizeof fields);
+	headers[0] = (sluice_pair){ SLUICE_STR("content-type"),
+		SLUICE_STR("application/x-www-form-urlencoded") };
+	headers[1] = (sluice_pair){ SLUICE_STR("accept"), SLUICE_STR("application/json") };
+	headers[2] = (sluice_pair){ SLUICE_STR("authorization"), field };
 	*out = (sluice_fetch_request){ .size = sizeof *out,
 		.method = SLUICE_STR("POST"),
 		.url = url,
-		.headers = { headers, conf->credentials.data ? 3 : 2 },
+		.headers = { headers, field.len ? 3 : 2 },
 		.body = body,
 		.timeout_ms = conf->fetch_timeout,
 		.max_body = TOKEN_ANSWER_MAX,
@@ -92,7 +112,7 @@ bool client_request(sluice_exchange *x, const struct oidc_conf *conf, sluice_str
 }
 
 sluice_verdict client_post(sluice_exchange *x, const struct oidc_conf *conf, sluice_str url,
-	struct client_form *f, sluice_fetch_fn then)
+	const struct client_form *f, sluice_fetch_fn then)
 {
 	sluice_fetch_request r;
 	return client_request(x, conf, url, f, &r) ? sluice_fetch(x, &r, then) : SLUICE_FAIL;

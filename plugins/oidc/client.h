@@ -23,11 +23,8 @@ sluice_str client_form_url(sluice_exchange *x, sluice_str url, const struct clie
 /* The request that POSTs the form to that URL, as this client; all of it in memory of the exchange.
  * False: no memory. */
 bool client_request(sluice_exchange *x, const struct oidc_conf *conf, sluice_str url,
-	struct client_form *f, sluice_fetch_request *out);
+	const struct client_form *f, sluice_fetch_request *out);
 sluice_verdict client_post(sluice_exchange *x, const struct oidc_conf *conf, sluice_str url,
-	struct client_form *f, sluice_fetch_fn then);
-
-/* In check(): the value of the field Authorization; data NULL: there is none. */
-sluice_str client_credentials(sluice_instance *inst, const struct oidc_conf *conf);
+	const struct client_form *f, sluice_fetch_fn then);
 
 #endif

@@ -4,18 +4,18 @@
 
 #include <sluice/str.h>
 
+#include "../oauth/client_auth.h"
 #include "../oauth/source.h"
 #include "seal.h"
-
-enum client_auth { CLIENT_AUTH_BASIC, CLIENT_AUTH_POST, CLIENT_AUTH_NONE };
 
 enum pushed_requests { PUSHED_AUTO, PUSHED_NEVER };
 
 struct provider;
 
 struct oidc_conf {
-	sluice_str issuer, client_id, client_secret;
-	int32_t client_auth; /* enum client_auth */
+	sluice_str issuer;
+	struct client_auth client;
+	bool public_client; /* it has no credentials */
 	sluice_strs secret;
 	sluice_strs scopes;
 	sluice_str redirect_uri, login_path, logout_path, post_logout_redirect_uri;
@@ -35,8 +35,7 @@ struct oidc_conf {
 
 	/* set by check() */
 	sluice_str callback_path;
-	sluice_str scope;       /* of the authorization request */
-	sluice_str credentials; /* the field Authorization to the provider; data NULL: none */
+	sluice_str scope; /* of the authorization request */
 	sluice_str challenge;
 	/* what cookies are sealed for: the session's, and those of logins */
 	sluice_str for_session, for_login;

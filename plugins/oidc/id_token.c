@@ -4,6 +4,7 @@
 #include <openssl/evp.h>
 
 #include "../jose/claims.h"
+#include "../jose/sign.h"
 #include "../jose/strict.h"
 #include "text.h"
 
@@ -57,7 +58,7 @@ static const char *check_hash(const struct token *t, const json_t *claims,
 	static const char *const names[DIGEST_COUNT] = { "SHA256", "SHA384", "SHA512" };
 	enum digest digest = alg_info(t->alg)->digest;
 	uint8_t hash[EVP_MAX_MD_SIZE];
-	char text[TEXT_B64URL(EVP_MAX_MD_SIZE)];
+	char text[B64URL_LEN(EVP_MAX_MD_SIZE)];
 	sluice_str at_hash;
 	size_t n = 0;
 	if (!json_member_str(claims, "at_hash", &at_hash))
@@ -67,7 +68,7 @@ static const char *check_hash(const struct token *t, const json_t *claims,
 	if (EVP_Q_digest(NULL, names[digest], NULL, e->access_token.data, e->access_token.len, hash,
 		    &n) != 1)
 		return "cannot be compared with its access token";
-	sluice_str own = sluice_str_n(text, (size_t)(text_b64url(text, hash, n / 2) - text));
+	sluice_str own = sluice_str_n(text, (size_t)(b64url_encode(text, hash, n / 2) - text));
 	return text_same(own, at_hash) ? NULL : "does not belong to its access token";
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "../jose/sign.h"
 #include "../jose/strict.h"
 #include "client.h"
 #include "cookies.h"
@@ -152,16 +153,16 @@ static bool make(sluice_exchange *x, const struct oidc_conf *conf, sluice_str re
 static sluice_str challenge_of(sluice_exchange *x, sluice_str verifier)
 {
 	uint8_t digest[SHA256_DIGEST_LENGTH];
-	char *text = sluice_alloc(x, TEXT_B64URL(sizeof digest));
+	char *text = sluice_alloc(x, B64URL_LEN(sizeof digest));
 	if (!text || !SHA256((const uint8_t *)verifier.data, verifier.len, digest))
 		return SLUICE_STR_NONE;
-	return sluice_str_n(text, (size_t)(text_b64url(text, digest, sizeof digest) - text));
+	return sluice_str_n(text, (size_t)(b64url_encode(text, digest, sizeof digest) - text));
 }
 
 static void fill(sluice_exchange *x, const struct oidc_conf *conf, const struct login *l,
 	struct client_form *f)
 {
-	client_add(f, SLUICE_STR("client_id"), conf->client_id);
+	client_add(f, SLUICE_STR("client_id"), conf->client.client_id);
 	client_add(f, SLUICE_STR("response_type"), SLUICE_STR("code"));
 	client_add(f, SLUICE_STR("redirect_uri"), l->redirect_uri);
 	client_add(f, SLUICE_STR("scope"), conf->scope);
@@ -193,7 +194,7 @@ static sluice_verdict pushed(sluice_exchange *x, const void *arg, const sluice_f
 	sluice_verdict v;
 	if (root && json_member_str(root, "request_uri", &uri) && uri.len && known) {
 		struct client_form f = { .n = 0 };
-		client_add(&f, SLUICE_STR("client_id"), conf->client_id);
+		client_add(&f, SLUICE_STR("client_id"), conf->client.client_id);
 		client_add(&f, SLUICE_STR("request_uri"), uri);
 		v = send(x, known, &f);
 	} else {

@@ -21,7 +21,7 @@ sluice_verdict logout_run(sluice_exchange *x, const struct oidc_conf *conf, cons
 	if (!s || !known || !known->endpoints[ENDPOINT_END_SESSION].data)
 		return redirect_answer(x, 303, back);
 	client_add(&f, SLUICE_STR("id_token_hint"), s->id_token);
-	client_add(&f, SLUICE_STR("client_id"), conf->client_id);
+	client_add(&f, SLUICE_STR("client_id"), conf->client.client_id);
 	client_add(&f, SLUICE_STR("post_logout_redirect_uri"), back);
 	sluice_str url = client_form_url(x, known->endpoints[ENDPOINT_END_SESSION], &f);
 	return url.data ? redirect_answer(x, 303, url) : SLUICE_FAIL;

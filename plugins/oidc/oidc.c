@@ -10,10 +10,9 @@
 #include <stdio.h>
 
 #include "../jose/claims.h"
-#include "../shared/challenge.h"
+#include "../oauth/challenge.h"
 #include "../shared/path.h"
 #include "../shared/url.h"
-#include "client.h"
 #include "cookies.h"
 #include "provider.h"
 #include "refresh.h"
@@ -30,7 +29,6 @@ enum { SECRET_MIN = 32 };
 	  .type = SLUICE_T_DURATION, __VA_ARGS__ }
 /* clang-format on */
 
-static const char *const client_auths[] = { "basic", "post", "none", NULL };
 static const char *const pushed_choices[] = { "auto", "never", NULL };
 
 static const sluice_option oidc_options[] = {
@@ -38,13 +36,9 @@ static const sluice_option oidc_options[] = {
 		.doc = "URL of the OpenID provider, exactly as it names itself; its endpoints and "
 		       "keys "
 		       "are found by OpenID Connect Discovery"),
-	OPT(STR, client_id, .flags = SLUICE_F_REQUIRED, .min = "1", .max = "512",
-		.doc = "the name under which the provider knows this gateway"),
-	OPT(STR, client_secret, .flags = SLUICE_F_SECRET, .max = "1024",
-		.doc = "the secret that belongs to client_id"),
-	OPT(ENUM, client_auth, .def = "basic", .choices = client_auths,
-		.doc = "how the gateway shows the provider who it is: client_secret_basic, "
-		       "client_secret_post, or none, for a public client"),
+	CLIENT_AUTH_OPTIONS(struct oidc_conf, client),
+	OPT(BOOL, public_client, .def = "false",
+		.doc = "whether the client has no credentials at the provider, only its client_id"),
 	OPT(STRS, secret, .flags = SLUICE_F_SECRET | SLUICE_F_REQUIRED, .min = "1", .max = "8",
 		.doc = "what cookies are sealed with: at least 32 random bytes, the same on all "
 		       "gateways; of a list the first seals, and all open"),
@@ -176,15 +170,16 @@ static int check_secrets(sluice_instance *inst, struct oidc_conf *conf)
 	return -1;
 }
 
-static int check_client(sluice_instance *inst, const struct oidc_conf *conf)
+static int check_client(sluice_instance *inst, struct oidc_conf *conf)
 {
-	bool needs_secret = conf->client_auth != CLIENT_AUTH_NONE;
-	if (needs_secret == (conf->client_secret.len > 0))
+	if (!conf->public_client)
+		return client_auth_check(inst, &conf->client, "");
+	if (conf->client.client_id.len && !conf->client.client_secret.len &&
+		!conf->client.client_key.len)
 		return 0;
-	sluice_conf_error(inst, needs_secret ? NULL : "client_secret",
-		needs_secret ? "client_secret is required" : "is not used with client_auth: none");
-	if (needs_secret)
-		sluice_conf_hint(inst, "`client_auth: none` is for a client without a secret");
+	sluice_conf_error(inst, "public_client",
+		conf->client.client_id.len ? "stands beside client_secret or client_key"
+					   : "needs client_id");
 	return -1;
 }
 
@@ -270,12 +265,12 @@ static sluice_str join_scopes(sluice_instance *inst, const sluice_strs *scopes)
 /* "WORD issuer client_id": cookies of another use of the same secret cannot be opened. */
 static sluice_str purpose(sluice_instance *inst, const struct oidc_conf *conf, const char *word)
 {
-	size_t room = strlen(word) + conf->issuer.len + conf->client_id.len + 2;
+	size_t room = strlen(word) + conf->issuer.len + conf->client.client_id.len + 2;
 	char *text = sluice_conf_alloc(inst, room), *at = sluice_str_put(text, sluice_str_of(word));
 	*at++ = '\n';
 	at = sluice_str_put(at, conf->issuer);
 	*at++ = '\n';
-	at = sluice_str_put(at, conf->client_id);
+	at = sluice_str_put(at, conf->client.client_id);
 	return sluice_str_n(text, (size_t)(at - text));
 }
 
@@ -301,11 +296,12 @@ static int oidc_check(sluice_instance *inst, void *arg)
 		rc = -1;
 	if (check_params(inst, conf) < 0)
 		rc = -1;
-	conf->challenge = challenge_make(inst, SLUICE_STR("OIDC"), conf->realm, SLUICE_STR(""));
+	if (!challenge_printable(inst, "realm", conf->realm))
+		return -1;
+	conf->challenge = challenge_make(inst, SLUICE_STR("OIDC"), conf->realm, NULL, 0);
 	if (!conf->challenge.data)
 		rc = -1;
 	conf->scope = join_scopes(inst, &conf->scopes);
-	conf->credentials = client_credentials(inst, conf);
 	conf->for_session = purpose(inst, conf, "session");
 	conf->for_login = purpose(inst, conf, "login");
 	sluice_secret(inst, SLUICE_SECRET_PARAMETER, SLUICE_STR("code"));
@@ -327,6 +323,7 @@ static void oidc_stop(sluice_instance *inst, void *arg)
 	struct oidc_conf *conf = arg;
 	(void)inst;
 	provider_stop(conf);
+	client_auth_free(&conf->client);
 	seal_fini(&conf->seal);
 }
 

@@ -21,6 +21,7 @@ static const char *const names[ENDPOINT_COUNT] = {
 };
 
 struct provider {
+	struct provider *next; /* of all that there are */
 	sluice_instance *inst; /* borrowed: outlives it */
 	const struct oidc_conf *conf;
 	sluice_str document_url;
@@ -33,6 +34,9 @@ struct provider {
 	_Atomic bool wants_keys;
 	_Atomic uint64_t next_ns; /* when the document is fetched next */
 };
+
+/* Those of all instances. Main thread only. */
+static struct provider *providers;
 
 /* ---- the document -------------------------------------------------------------------------- */
 
@@ -265,6 +269,23 @@ static sluice_str document_url(sluice_instance *inst, sluice_str issuer)
 	return sluice_str_n(url, n + sizeof suffix - 1);
 }
 
+/* What another instance has found, as after a reload: nobody waits for the provider then. */
+static void take_over(struct provider *p)
+{
+	for (const struct provider *o = providers; o && !p->found.has_document; o = o->next) {
+		struct known k = { .has_document = true, .names_issuer = o->found.names_issuer };
+		bool ok = o->found.has_document &&
+			sluice_str_eq(o->conf->issuer, p->conf->issuer) &&
+			sluice_str_eq(o->conf->ca_file, p->conf->ca_file);
+		for (size_t i = 0; ok && i < ENDPOINT_COUNT; i++)
+			ok = copy(o->found.endpoints[i], &k.endpoints[i]);
+		if (ok)
+			p->found = k;
+		else
+			known_fini(&k);
+	}
+}
+
 int provider_check(sluice_instance *inst, struct oidc_conf *conf)
 {
 	char why[400];
@@ -291,6 +312,9 @@ int provider_check(sluice_instance *inst, struct oidc_conf *conf)
 		sluice_conf_error(inst, "issuer", "%s", why);
 		return -1;
 	}
+	take_over(p);
+	p->next = providers;
+	providers = p;
 	publish(p);
 	return 0;
 }
@@ -314,6 +338,12 @@ void provider_stop(struct oidc_conf *conf)
 	struct provider *p = conf->provider;
 	if (!p)
 		return;
+	for (struct provider **at = &providers; *at; at = &(*at)->next) {
+		if (*at == p) {
+			*at = p->next;
+			break;
+		}
+	}
 	source_leave(&p->sub);
 	known_fini(&p->found);
 }

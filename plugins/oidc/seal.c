@@ -7,6 +7,7 @@
 #include <openssl/rand.h>
 #include <stdlib.h>
 
+#include "../jose/sign.h"
 #include "../jose/strict.h"
 #include "text.h"
 
@@ -82,7 +83,7 @@ size_t seal_close(const struct seal *s, sluice_str purpose, sluice_str plain, ch
 	raw[0] = mark_of(s->keys[0]);
 	bool ok = RAND_bytes(raw + SEAL_MARK, SEAL_SALT + SEAL_NONCE) == 1 &&
 		run(s, s->keys[0], true, raw, purpose, plain, raw + HEAD, raw + HEAD + plain.len);
-	size_t len = ok ? (size_t)(text_b64url(out, raw, n) - out) : 0;
+	size_t len = ok ? (size_t)(b64url_encode(out, raw, n) - out) : 0;
 	free(raw);
 	return len;
 }

@@ -4,35 +4,7 @@
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
 
-static char *encode(char *at, const uint8_t *bytes, size_t n, const char last[static 3])
-{
-	static const char common[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-	for (size_t i = 0; i < n; i += 3) {
-		size_t left = n - i < 3 ? n - i : 3;
-		uint32_t v = (uint32_t)bytes[i] << 16 |
-			(left > 1 ? (uint32_t)bytes[i + 1] << 8 : 0) |
-			(left > 2 ? bytes[i + 2] : 0);
-		for (size_t c = 0; c < 4; c++) {
-			unsigned digit = v >> (18 - 6 * c) & 63;
-			if (c <= left)
-				*at++ = digit < 62 ? common[digit] : last[digit - 62];
-			else if (last[2])
-				*at++ = last[2];
-		}
-	}
-	return at;
-}
-
-char *text_b64url(char *at, const uint8_t *bytes, size_t n)
-{
-	return encode(at, bytes, n, (const char[3]){ '-', '_', '\0' });
-}
-
-char *text_base64(char *at, const uint8_t *bytes, size_t n)
-{
-	return encode(at, bytes, n, (const char[3]){ '+', '/', '=' });
-}
+#include "../jose/sign.h"
 
 /* RFC 3986 2.3 */
 static bool is_unreserved(char c)
@@ -69,7 +41,7 @@ char *text_random(char *at, size_t bytes)
 	uint8_t buf[64];
 	if (bytes > sizeof buf || RAND_bytes(buf, (int)bytes) != 1)
 		return NULL;
-	return text_b64url(at, buf, bytes);
+	return b64url_encode(at, buf, bytes);
 }
 
 /* Decode one value; false: it is escaped badly, or has a control character. */

@@ -1,17 +1,9 @@
-/* Texts of the protocols that oidc speaks: base64url, escapes, random words, parameters of a query.
+/* Texts of the protocols that oidc speaks: escapes, random words, parameters of a query.
  * Any thread; no state. */
 #ifndef OIDC_TEXT_H
 #define OIDC_TEXT_H
 
 #include <sluice/str.h>
-
-/* Characters of n bytes in base64url without padding (RFC 7515 2). */
-#define TEXT_B64URL(n) (((n)*4 + 2) / 3)
-
-/* Write n bytes in base64url; returns the end. */
-char *text_b64url(char *at, const uint8_t *bytes, size_t n);
-/* The same in the alphabet of RFC 4648 4, with padding: 4 characters for each 3 bytes begun. */
-char *text_base64(char *at, const uint8_t *bytes, size_t n);
 
 /* Bytes of s escaped for a query or a form; at most three times as many. */
 size_t text_escaped(sluice_str s);

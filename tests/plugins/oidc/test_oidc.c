@@ -273,6 +273,17 @@ TEST_WITH(without_a_provider, each, NULL)
 	kit_stop(i);
 }
 
+TEST_WITH(a_reload_keeps_what_is_known_of_the_provider, each, NULL)
+{
+	sluice_instance *old = started(INSTANCE(NULL)), *new = INSTANCE("scopes", "[email]", NULL);
+	kit_fetch_fail(DISCOVERY, SLUICE_UNREACHABLE);
+	kit_start(new);
+	begin(new, "/");
+	kit_stop(old);
+	begin(new, "/");
+	kit_stop(new);
+}
+
 /* ---- sessions ------------------------------------------------------------------------------ */
 
 static sluice_verdict ask(sluice_instance *i, bool *has_new_cookie)
@@ -519,8 +530,9 @@ TEST_WITH(what_cannot_be, each, NULL)
 	wrong(INSTANCE("issuer", "idp", NULL), "issuer: expected an http:// or https:// URL");
 	wrong(INSTANCE("issuer", IDP "/?a", NULL), "issuer: expected an http:// or https:// URL");
 	wrong(INSTANCE("client_secret", "", NULL), "client_secret is required");
-	wrong(INSTANCE("client_auth", "none", NULL),
-		"client_secret: is not used with client_auth: none");
+	wrong(INSTANCE("public_client", "true", NULL),
+		"public_client: stands beside client_secret or client_key");
+	wrong(INSTANCE("client_auth", "private_key_jwt", NULL), "client_key is required");
 	wrong(INSTANCE("redirect_uri", "callback", NULL), "redirect_uri: \"callback\" is no path");
 	wrong(INSTANCE("redirect_uri", "https://me.example", NULL),
 		"redirect_uri: \"\" is no path");

@@ -27,23 +27,6 @@ static void assert_str(sluice_str s, const char *text)
 
 /* ---- texts --------------------------------------------------------------------------------- */
 
-TEST(base64)
-{
-	static const struct {
-		const char *in, *url, *plain;
-	} rows[] = { { "", "", "" }, { "f", "Zg", "Zg==" }, { "fo", "Zm8", "Zm8=" },
-		{ "foo", "Zm9v", "Zm9v" }, { "\xfb\xff\xbf", "-_-_", "+/+/" } };
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		char out[16];
-		size_t n = strlen(rows[i].in);
-		char *end = text_b64url(out, (const uint8_t *)rows[i].in, n);
-		assert_str(sluice_str_n(out, (size_t)(end - out)), rows[i].url);
-		assert_int_equal(TEXT_B64URL(n), strlen(rows[i].url));
-		end = text_base64(out, (const uint8_t *)rows[i].in, n);
-		assert_str(sluice_str_n(out, (size_t)(end - out)), rows[i].plain);
-	}
-}
-
 TEST(escapes)
 {
 	char out[64];
