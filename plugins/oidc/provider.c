@@ -171,7 +171,7 @@ static void on_document(sluice_instance *inst, void *arg, const sluice_fetch_res
 {
 	(void)inst;
 	struct provider *p = ((const struct oidc_conf *)arg)->provider;
-	struct known k;
+	struct known k = { .has_document = false };
 	char status[48];
 	const char *wrong = NULL;
 	if (r->status != SLUICE_OK) {
