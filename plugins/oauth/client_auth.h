@@ -47,8 +47,8 @@ extern const char *const client_auth_algorithms[]; /* auto, then those of alg.h 
 	CLIENT_AUTH_ROW(SLUICE_T_STR, st, member, client_key_id, .max = "256",                     \
 		.doc = "the kid of client_key at the authorization server"),                       \
 	CLIENT_AUTH_ROW(SLUICE_T_STR, st, member, client_audience, .max = "512",                   \
-		.doc = "the audience of assertions; left out: the URL that is asked. Some servers " \
-		       "want their issuer"),                                                       \
+		.doc = "the audience of assertions; left out: the URL that is asked. Some "        \
+		       "servers want their issuer"),                                               \
 	CLIENT_AUTH_ROW(SLUICE_T_ENUM, st, member, client_algorithm, .def = "auto",                \
 		.choices = client_auth_algorithms,                                                 \
 		.doc = "signature algorithm of assertions; auto: RS256, or the one of the curve "  \

@@ -64,6 +64,13 @@ def verify(peer, request):
     return reply(302, b"", {"Location": "https://login.example.com/"}, reason="Found")(peer, request)
 
 
+def discovery(peer, request):
+    """The documents of an OpenID provider."""
+    url = f"http://{request.header('host')}"
+    document = {"issuer": url, "jwks_uri": f"{url}/keys", "authorization_endpoint": f"{url}/auth", "token_endpoint": f"{url}/token"}
+    return reply(200, json.dumps(document if "well-known" in request.target else {"keys": []}).encode(), {"Content-Type": "application/json"})(peer, request)
+
+
 @pytest.fixture
 def run(folder, ca, es256, tmp_path):
     """run(page): all of its blocks."""
@@ -83,12 +90,14 @@ def run(folder, ca, es256, tmp_path):
         return Redis(folder / "redis", free_port()) if address.endswith(":6379") else Origin(service(address), free_port())
     with ended(stand_in) as serve, ended(lambda make: make()) as start:
         keys = Origin(reply(200, jwks(es256).encode(), {"Content-Type": "application/json"}), free_port())
+        idp = Origin(discovery, free_port())
         peers = {"nginx": lambda text, _port: start(lambda: Nginx(folder / "run-nginx", free_port(), http=text)),
                  "haproxy": lambda text, port: start(lambda: HAProxy(folder / "run-haproxy", port, text, mode="http"))}
 
         def page(name):
             r = Runner(name, folder, lambda address: acme if address == ACME else serve(address).port, peers, env,
-                       {"https://login.example.com/keys": f"http://127.0.0.1:{keys.port}/"})
+                       {"https://login.example.com/keys": f"http://127.0.0.1:{keys.port}/",
+                        "https://login.example.com/realms/tools": f"http://127.0.0.1:{idp.port}"})
             runners.append(r)
             prepare(r.etc, certs["certonly"])
             r.run()
@@ -96,6 +105,7 @@ def run(folder, ca, es256, tmp_path):
         for r in runners:
             r.stop()
         keys.stop()
+        idp.stop()
 
 
 def prepare(etc, cert):

@@ -1,0 +1,20 @@
+/* The claims of an ID token (OpenID Connect Core 3.1.3.7, 12.2), after its signature was verified.
+ * Any thread. */
+#ifndef OIDC_ID_TOKEN_H
+#define OIDC_ID_TOKEN_H
+
+#include "../jose/token.h"
+
+struct id_expected {
+	sluice_str issuer, client_id;
+	sluice_str nonce;        /* data NULL: it may have none, but no other is accepted */
+	sluice_str subject;      /* data NULL: any */
+	sluice_str access_token; /* that came with it */
+	uint64_t now_ms, leeway_ms;
+};
+
+/* NULL, or what is wrong: the rest of a sentence that begins with "the ID token". */
+const char *id_token_check(const struct token *t, const json_t *claims,
+	const struct id_expected *e);
+
+#endif
