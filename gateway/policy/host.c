@@ -4,6 +4,7 @@
 #include "base/addr.h"
 #include "net/worker.h"
 #include "policy/answer.h"
+#include "policy/any_of.h"
 #include "policy/attr.h"
 #include "policy/background.h"
 #include "policy/blame.h"
@@ -433,4 +434,6 @@ const sluice_host host_table = {
 	.identify = identity_set,
 	.credentials_absent = identity_absent,
 	.own = host_own,
+	.serve = host_serve,
+	.credentials_used = any_of_credentials_used,
 };

@@ -1,28 +1,10 @@
 /* Judging claims, and keeping them. */
 #include "accept.h"
 
-#include <stdlib.h>
-
-#include "../jose/claims.h"
 #include "answer.h"
+#include "fields.h"
 #include "issuers.h"
 #include "worker.h"
-
-static struct entry *make_entry(const struct jwt_conf *conf, sluice_str token, json_t *claims)
-{
-	size_t n = 1 + conf->claims_to_headers.n;
-	const json_t **values = malloc(n * sizeof *values);
-	if (!values) {
-		json_decref(claims);
-		return NULL;
-	}
-	values[0] = claim_find(claims, conf->consumer);
-	for (size_t i = 1; i < n; i++)
-		values[i] = claim_find(claims, conf->claims_to_headers.v[i - 1].name);
-	struct entry *e = entry_new(token, claims, values, n);
-	free(values);
-	return e;
-}
 
 sluice_verdict accept_claims(sluice_exchange *x, const struct jwt_conf *conf,
 	const struct vouched *v, json_t *claims)
@@ -40,7 +22,7 @@ sluice_verdict accept_claims(sluice_exchange *x, const struct jwt_conf *conf,
 		json_decref(claims);
 		return answer_refuse(x, conf, why, which);
 	}
-	struct entry *e = make_entry(conf, v->token, claims);
+	struct entry *e = fields_entry(conf, v->token, claims, !is_introspected);
 	if (!e)
 		return SLUICE_FAIL;
 	e->when = when;

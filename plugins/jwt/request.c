@@ -5,9 +5,10 @@
 #include "../jose/token.h"
 #include "accept.h"
 #include "answer.h"
-#include "bearer.h"
 #include "introspect.h"
 #include "issuers.h"
+#include "places.h"
+#include "resource.h"
 #include "state.h"
 #include "worker.h"
 
@@ -143,8 +144,10 @@ sluice_verdict request_judge(sluice_exchange *x, const void *arg)
 	const sluice_str none = { NULL, 0 };
 	sluice_str text;
 	answer_remove_forgeries(x, conf);
-	enum reason why = bearer_find(x, &text);
+	enum reason why = places_find(x, conf, &text);
 	if (why == REASON_NONE && !text.data) {
+		if (resource_is_asked(x, conf))
+			return resource_tell(x, conf);
 		if (conf->optional)
 			return answer_pass(x, conf);
 		why = REASON_TOKEN_MISSING;
