@@ -229,8 +229,13 @@ static void print_upstream(const struct explained *e, const struct snapshot_upst
 {
 	if (!u) {
 		if (e->route)
-			(void)printf("answer     %llu by the route itself\n",
-				(unsigned long long)e->route->conf->respond.status);
+			(void)printf("answer     %llu by %s%.*s%s\n",
+				(unsigned long long)e->route->conf->respond.status,
+				e->route->document_of ? "the document of plugin instance \""
+						      : "the route itself",
+				STR_ARG(e->route->document_of ? e->route->document_of->name
+							      : STR("")),
+				e->route->document_of ? "\"" : "");
 		return;
 	}
 	const struct upstream_server *v = u->conf->servers.v;
@@ -545,6 +550,8 @@ void explain_print_json(const struct explained *e)
 		json_str(&o, e->route->name);
 	else
 		json_null(&o);
+	if (e->route && e->route->document_of)
+		put(&o, "document_of", e->route->document_of->name);
 	if (e->route) {
 		json_key(&o, STR("matched"));
 		json_open(&o, '{');

@@ -4,7 +4,9 @@
 #include "policy/any_challenge.h"
 #include "policy/attr.h"
 #include "policy/edit.h"
+#include "policy/guard.h"
 #include "policy/reroute.h"
+#include "policy/running.h"
 #include "policy/stage.h"
 
 /* How much a refusal says. The client learns from the one that says most; of equals, the first. */
@@ -33,6 +35,13 @@ struct any_before {
 	bool has_query, te_trailers;
 };
 
+/* Where the credentials were by which a plugin admits. */
+struct any_used {
+	struct any_used *next;
+	uint32_t by; /* place of the plugin */
+	struct instance_own what;
+};
+
 /* Of the group in which the walk is. In the arena. */
 struct any_state {
 	const struct any_of *of;
@@ -45,7 +54,8 @@ struct any_state {
 	/* bit i: the plugin at first + i has refused credentials that the request has; a group has
 	 * 64 plugins at most */
 	uint64_t judged;
-	bool is_put_off; /* the refusal of the plugin that runs is kept already */
+	struct any_used *used; /* said by plugins of the branch */
+	bool is_put_off;       /* the refusal of the plugin that runs is kept already */
 };
 
 /* In the place of a plugin that does not run for this exchange at all. */
@@ -80,21 +90,44 @@ static bool any_is_same(const struct instance_own *a, const struct instance_own 
 {
 	if (a->kind != b->kind)
 		return false;
-	/* names of parameters are told apart by case */
-	return a->kind == SLUICE_OWN_CREDENTIAL_PARAMETER ? str_eq(a->name, b->name)
-							  : str_ieq(a->name, b->name);
+	/* names of parameters and cookies are told apart by case */
+	return a->kind == SLUICE_OWN_CREDENTIAL_PARAMETER || a->kind == SLUICE_OWN_CREDENTIAL_COOKIE
+		? str_eq(a->name, b->name)
+		: str_ieq(a->name, b->name);
 }
 
-/* Whether a plugin at first to end - 1 reads credentials there. */
-static bool any_reads(const sluice_exchange *x, uint32_t first, uint32_t end,
+/* Whether the plugin at that place reads credentials there. */
+static bool any_reads(const sluice_exchange *x, uint32_t place, const struct instance_own *what)
+{
+	const struct instance_own *o = x->chain->v[place].inst->owns;
+	while (o && !any_is_same(o, what))
+		o = o->next;
+	return o != NULL;
+}
+
+/* Whether the plugin, which reads there, has admitted by what is there. One that did not say by
+ * what it admits may have. */
+static bool any_may_have_used(const sluice_exchange *x, uint32_t place,
+	const struct instance_own *what)
+{
+	bool has_said = false;
+	for (const struct any_used *u = x->any->used; u; u = u->next) {
+		if (u->by != place)
+			continue;
+		if (any_is_same(&u->what, what))
+			return true;
+		has_said = true;
+	}
+	return !has_said;
+}
+
+/* Whether what is there is an affair of the plugins at first to end - 1, which have admitted. */
+static bool any_is_theirs(const sluice_exchange *x, uint32_t first, uint32_t end,
 	const struct instance_own *what)
 {
 	for (uint32_t i = first; i < end; i++) {
-		const struct instance_own *o = x->chain->v[i].inst->owns;
-		for (; o; o = o->next) {
-			if (any_is_same(o, what))
-				return true;
-		}
+		if (any_reads(x, i, what) && any_may_have_used(x, i, what))
+			return true;
 	}
 	return false;
 }
@@ -106,7 +139,7 @@ static bool any_has_judged(const sluice_exchange *x, uint32_t place)
 }
 
 /* The request was admitted by the branch at first to end - 1: what else it has of credentials was
- * verified by nobody. What the branch reads as well is the branch's own affair, unless another
+ * verified by nobody. What the branch was admitted by is the branch's own affair, unless another
  * plugin has judged it, and found it wrong. */
 static void any_remove_credentials(sluice_exchange *x, uint32_t first, uint32_t end)
 {
@@ -116,10 +149,12 @@ static void any_remove_credentials(sluice_exchange *x, uint32_t first, uint32_t 
 								     : x->chain->v[i].inst->owns;
 		for (; o; o = o->next) {
 			if (o->kind == SLUICE_OWN_WORD ||
-				(!any_has_judged(x, i) && any_reads(x, first, end, o)))
+				(!any_has_judged(x, i) && any_is_theirs(x, first, end, o)))
 				continue;
 			if (o->kind == SLUICE_OWN_CREDENTIAL_FIELD)
 				edit_take_away(x, o->name);
+			else if (o->kind == SLUICE_OWN_CREDENTIAL_COOKIE)
+				edit_take_cookie(x, o->name);
 			else
 				reroute_take_parameter(x, o->name);
 		}
@@ -332,8 +367,10 @@ enum run_result any_of_judge(sluice_exchange *x, enum run_result r, uint32_t *ne
 	if (!refused && *next < end)
 		return RUN_NEXT;
 	*next = refused ? end : g->end;
-	if (refused)
+	if (refused) {
 		any_restore(x);
+		s->used = NULL;
+	}
 	if (!any_skip(x, refused ? first : x->at + 1, *next))
 		return RUN_FAIL; /* the exchange says that its memory is spent */
 	if (!refused) {
@@ -344,6 +381,20 @@ enum run_result any_of_judge(sluice_exchange *x, enum run_result r, uint32_t *ne
 	if (end < g->end)
 		return RUN_NEXT;
 	return g->reports ? any_report(x) : any_refuse(x);
+}
+
+void any_of_credentials_used(sluice_exchange *x, int kind, sluice_str name)
+{
+	if (!guard_hook(x, "sluice_credentials_used()") || !x->any)
+		return;
+	struct any_used *u = arena_new(x->arena, struct any_used);
+	sluice_str copy = arena_str(x->arena, name);
+	if (!u || !copy.data)
+		return; /* the arena remembers: the exchange is refused */
+	*u = (struct any_used){ .next = x->any->used,
+		.by = run_item(x)->place,
+		.what = { .name = copy, .kind = kind } };
+	x->any->used = u;
 }
 
 void any_of_drop(sluice_exchange *x)

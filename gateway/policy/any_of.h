@@ -27,6 +27,8 @@ void any_of_enter(sluice_exchange *x, uint32_t place);
 /* In a group: the hook of the plugin at x->at has ended with r, which is not RUN_WAIT. *next is the
  * place to go on from when the result is RUN_NEXT. */
 enum run_result any_of_judge(sluice_exchange *x, enum run_result r, uint32_t *next);
+/* As sluice_credentials_used(). */
+void any_of_credentials_used(sluice_exchange *x, int kind, sluice_str name);
 /* The exchange ends: what was kept is given up. */
 void any_of_drop(sluice_exchange *x);
 

@@ -1,6 +1,7 @@
 /* Changes to header fields. */
 #include "policy/edit.h"
 
+#include "http/cookie.h"
 #include "http/uri.h"
 #include "policy/blame.h"
 #include "policy/running.h"
@@ -308,6 +309,17 @@ struct run_edit *edit_without(struct run_edit *v, sluice_str name)
 void edit_take_away(sluice_exchange *x, sluice_str name)
 {
 	edit_request(x, SLUICE_FIELD_REMOVE, name, STR(""));
+}
+
+void edit_take_cookie(sluice_exchange *x, sluice_str name)
+{
+	struct fields *f = &x->request->fields;
+	for (uint32_t i = 0; i < f->n; i++) {
+		if (f->v[i].token == TOKEN_COOKIE && !(f->v[i].flags & FIELD_DROP) &&
+			cookie_has(field_value(&f->v[i]), name) &&
+			cookie_take_out(x->arena, &f->v[i], name))
+			x->arena->failed = true;
+	}
 }
 
 void edit_apply(sluice_exchange *x)

@@ -37,6 +37,8 @@ void edit_later(sluice_exchange *x, uint32_t by, sluice_field_op op, sluice_str 
 	sluice_str value);
 /* Remove a field of the request, in the gateway's own name. */
 void edit_take_away(sluice_exchange *x, sluice_str name);
+/* The same for a cookie. */
+void edit_take_cookie(sluice_exchange *x, sluice_str name);
 /* The plugin has failed: changes to a coming response that it asked for are dropped, so that the
  * 500 that follows has none of them. at: its index in the chain. */
 void edit_forget(sluice_exchange *x, uint32_t at);

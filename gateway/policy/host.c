@@ -4,6 +4,7 @@
 #include "base/addr.h"
 #include "net/worker.h"
 #include "policy/answer.h"
+#include "policy/any_of.h"
 #include "policy/attr.h"
 #include "policy/background.h"
 #include "policy/blame.h"
@@ -435,4 +436,6 @@ const sluice_host host_table = {
 	.credentials_absent = identity_absent,
 	.own = host_own,
 	.dependency_set = host_dependency_set,
+	.serve = host_serve,
+	.credentials_used = any_of_credentials_used,
 };

@@ -127,11 +127,12 @@ void host_own(sluice_instance *inst, int kind, sluice_str name)
 {
 	if (!guard_main(inst, "sluice_own()"))
 		return;
-	const char *why = kind == SLUICE_OWN_CREDENTIAL_PARAMETER
-		? (name.len ? NULL : "is no name of a parameter")
+	bool is_field = kind == SLUICE_OWN_WORD || kind == SLUICE_OWN_CREDENTIAL_FIELD;
+	const char *why = !is_field
+		? (name.len ? NULL : "has no name")
 		: edit_refused(SLUICE_REQUEST, SLUICE_FIELD_REMOVE, name, STR(""));
 	if (why) {
-		host_report(inst, "field or parameter \"%.*s\" %s", STR_ARG(name), why);
+		host_report(inst, "field, cookie or parameter \"%.*s\" %s", STR_ARG(name), why);
 		return;
 	}
 	struct instance_own *o = arena_new(&inst->arena, struct instance_own);
@@ -139,6 +140,65 @@ void host_own(sluice_instance *inst, int kind, sluice_str name)
 		.name = arena_str(&inst->arena, name),
 		.kind = kind };
 	inst->owns = o;
+}
+
+/* Whether the segment has one form alone, and no character that patterns of routes have a meaning
+ * for. */
+static bool host_is_plain_segment(sluice_str s)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789-._~";
+	for (size_t i = 0; i < s.len; i++) {
+		if (!memchr(plain, s.data[i], sizeof(plain) - 1))
+			return false;
+	}
+	return !str_eq(s, STR(".")) && !str_eq(s, STR(".."));
+}
+
+/* RFC 8615 3. A slash may end it. */
+static bool host_is_well_known(sluice_str path)
+{
+	sluice_str prefix = STR("/.well-known/"), rest = path;
+	if (!str_starts(path, prefix) || path.len == prefix.len)
+		return false;
+	for ((void)str_cut(&rest, '/'); rest.data;) {
+		sluice_str segment = str_cut(&rest, '/');
+		if (!host_is_plain_segment(segment) || (!segment.len && rest.data))
+			return false;
+	}
+	return true;
+}
+
+void host_serve(sluice_instance *inst, sluice_str path, const sluice_answer *a)
+{
+	static const char service[] = "sluice_serve()";
+	if (!guard_main(inst, service) || !guard_given(a, service, "the answer is NULL"))
+		return;
+	if (!host_is_well_known(path)) {
+		host_report(inst,
+			"a document cannot be served at \"%.*s\": the path has to be letters, "
+			"digits, -._~ and / behind /.well-known/",
+			STR_ARG(path));
+		return;
+	}
+	struct instance_document *d = arena_new(&inst->arena, struct instance_document);
+	sluice_pair *v = arena_alloc(&inst->arena, (a->headers.n + 1) * sizeof(*v));
+	for (size_t i = 0; i < a->headers.n; i++) {
+		const sluice_pair *f = &a->headers.v[i];
+		const char *why =
+			edit_refused(SLUICE_RESPONSE, SLUICE_FIELD_SET, f->name, f->value);
+		if (why)
+			host_report(inst, "field \"%.*s\" of a document %s", STR_ARG(f->name), why);
+		v[i] = (sluice_pair){ arena_str(&inst->arena, f->name),
+			arena_str(&inst->arena, f->value) };
+	}
+	*d = (struct instance_document){ .next = inst->documents,
+		.path = arena_str(&inst->arena, path),
+		.status = a->status,
+		.headers = { v, a->headers.n },
+		.content_type = arena_str(&inst->arena, a->content_type),
+		.body = arena_str(&inst->arena, a->body) };
+	inst->documents = d;
 }
 
 void *host_conf_alloc(sluice_instance *inst, size_t n)

@@ -12,6 +12,7 @@ bool host_conf_given(sluice_instance *inst, const char *option);
 int host_read_file(sluice_instance *inst, sluice_str path, size_t max, sluice_str *out);
 sluice_str host_instance_name(sluice_instance *inst);
 void host_own(sluice_instance *inst, int kind, sluice_str name);
+void host_serve(sluice_instance *inst, sluice_str path, const sluice_answer *a);
 void host_secret(sluice_instance *inst, int kind, sluice_str name);
 enum { HOST_LOG_TAG = 96 };
 /* PLUGIN/INSTANCE; inst NULL: not known. */

@@ -123,6 +123,15 @@ struct instance_own {
 	int kind; /* enum sluice_own_kind */
 };
 
+/* a document that its plugin has the gateway serve */
+struct instance_document {
+	struct instance_document *next;
+	sluice_str path;
+	int status;
+	sluice_pairs headers;
+	sluice_str content_type, body;
+};
+
 /* a file that was read at configuration: when it changes, the instance is made anew */
 struct instance_file {
 	const char *path;
@@ -155,8 +164,9 @@ struct sluice_instance {
 	uint32_t sample_mask;
 	uint64_t budget_ns; /* of one call of a hook; 0: none */
 	struct instance_file files[INSTANCE_FILES];
-	struct instance_secret *secrets; /* in the arena */
-	struct instance_own *owns;       /* in the arena */
+	struct instance_secret *secrets;     /* in the arena */
+	struct instance_own *owns;           /* in the arena */
+	struct instance_document *documents; /* in the arena */
 	/* above INSTANCE_FILES: not all files are known, so that the instance is never kept */
 	unsigned n_files;
 	/* borrowed: snapshots that hold the instance hold them */

@@ -69,6 +69,11 @@ static void build_seal(struct snapshot *s)
 		s->routes[i].time = series_find(FAMILY_ROUTE_TIME, s->routes[i].name, STR(""));
 		build_mirror_counts(&s->routes[i]);
 	}
+	for (size_t i = 0; i < s->n_documents; i++) {
+		struct route *r = s->documents[i];
+		r->requests = series_find(FAMILY_ROUTE_REQUESTS, r->name, STR(""));
+		r->time = series_find(FAMILY_ROUTE_TIME, r->name, STR(""));
+	}
 	for (size_t i = 0; i < s->n_upstreams; i++) {
 		sluice_str name = s->upstreams[i].conf->name;
 		s->upstreams[i].requests = series_find(FAMILY_UPSTREAM_REQUESTS, name, STR(""));

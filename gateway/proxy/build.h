@@ -112,6 +112,11 @@ void build_secrets(struct build *b);
 /* build_consumers.c: after build_plugins(). */
 void build_consumers(struct build *b);
 
+/* build_documents.c: a route for each document that an instance in a route's list serves. routes:
+ * n specs of the file's routes. Returns those, and behind them those of the documents; *n is how
+ * many there are. */
+struct route_spec *build_documents(struct build *b, const struct route_spec *routes, size_t *n);
+
 /* build_routes.c */
 void build_routes(struct build *b);
 

@@ -147,6 +147,7 @@ void build_routes(struct build *b)
 		build_trailers(b, &v[i]);
 		build_spec(b, r, &specs[i]);
 	}
+	specs = build_documents(b, specs, &n);
 	s->router = router_new(&s->arena, specs, n, build_on_route_error, b);
 	if (s->router)
 		router_reads_facts(s->router, match_fact_read);

@@ -63,7 +63,9 @@ struct route {
 	/* in the arena. NULL: no bounds. One, or NULL for none; where they differ one for each
 	 * listener, and behind them the one for connections whose listener is gone */
 	const struct route_limits **limits;
-	unsigned index;           /* among the routes */
+	unsigned index; /* among the routes; of a document: 0 */
+	/* borrowed: the instance whose document it answers with; NULL: a route of the file */
+	const sluice_instance *document_of;
 	series_id requests, time; /* its metrics */
 	bool limits_differ;       /* among its listeners */
 	bool rules_differ;        /* likewise */
@@ -126,6 +128,9 @@ struct snapshot {
 	struct route *routes;
 	_Atomic uint64_t *upgrade_told; /* by route: proxy/handshake.h */
 	size_t n_routes;
+	/* beside those of the file: for the documents of plugins, see build_documents.c */
+	struct route **documents;
+	size_t n_documents;
 	struct snapshot_upstream *upstreams;
 	size_t n_upstreams;
 	struct snapshot_listener *listeners;

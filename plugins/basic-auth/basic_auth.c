@@ -163,6 +163,7 @@ struct login {
 	struct waiter waiter;
 	sluice_str user;       /* in the memory of the exchange */
 	struct siphash stored; /* of the hash that is verified */
+	struct siphash id;     /* of the login */
 	bool is_charged;       /* a wrong password has been taken from the client's budget */
 	bool has_left;
 };
@@ -200,6 +201,13 @@ static sluice_verdict busy(sluice_exchange *x, const struct basic_auth *b)
 		"Too many passwords are being verified. Try again.");
 }
 
+static sluice_verdict limited(sluice_exchange *x, const struct basic_auth *b, uint64_t retry_s)
+{
+	count(b, "limited");
+	retry_after(x, retry_s);
+	return sluice_refuse(x, 429, "login-limited", "Too many wrong passwords. Try again later.");
+}
+
 static sluice_verdict admit(sluice_exchange *x, const struct basic_auth *b, const struct account *u)
 {
 	if (!u->is_member) {
@@ -213,6 +221,12 @@ static sluice_verdict admit(sluice_exchange *x, const struct basic_auth *b, cons
 	if (!b->forward_credentials)
 		sluice_field_remove(x, SLUICE_REQUEST, SLUICE_STR("authorization"));
 	return SLUICE_NEXT;
+}
+
+/* Of a right password, for guess_is_known(): the hash of the name and the password. */
+static sluice_str text_of(const struct siphash *id)
+{
+	return sluice_str_n((const char *)id, sizeof(*id));
 }
 
 /* ---- verifying ----------------------------------------------------------------------------- */
@@ -246,6 +260,7 @@ static sluice_verdict verified(sluice_exchange *x, const void *conf, sluice_stat
 	if (!u || u->id.lo != l->stored.lo || u->id.hi != l->stored.hi)
 		return wrong(x, b);
 	give_back(x, b, l);
+	guess_set_known(&b->guess, sluice_get(x, SLUICE_I_CLIENT_IP), text_of(&l->id));
 	count(b, "verified");
 	return admit(x, b, u);
 }
@@ -279,15 +294,12 @@ static sluice_verdict verify(sluice_exchange *x, const struct basic_auth *b, slu
 	uint64_t retry_s = 1;
 	if (!l)
 		return SLUICE_FAIL;
-	if (!pool_has(b->pool, &q->id)) {
-		if (!guess_take(&b->guess, client, &retry_s)) {
-			count(b, "limited");
-			retry_after(x, retry_s);
-			return sluice_refuse(x, 429, "login-limited",
-				"Too many wrong passwords. Try again later.");
-		}
+	if (!pool_has(b->pool, &q->id) && !guess_is_known(&b->guess, client, text_of(&q->id))) {
+		if (!guess_take(&b->guess, client, &retry_s))
+			return limited(x, b, retry_s);
 		l->is_charged = true;
 	}
+	l->id = q->id;
 	enum pool_place place = pool_ask(b->pool, x, &l->waiter, q, b->timeout, verified, &verdict);
 	if (place != POOL_PARKED_FIRST)
 		give_back(x, b, l);
@@ -342,6 +354,21 @@ static bool is_remembered(const struct basic_auth *b, const struct siphash *id)
 	return o != NULL;
 }
 
+/* A remembered login needs no check. It passes all the same only where a guess might: else one from
+ * an address whose budget is spent would show that it is right. False: *retry_s as for
+ * guess_may(). While nobody guesses, this costs nothing. */
+static bool may_pass(sluice_exchange *x, const struct basic_auth *b, const struct siphash *id,
+	uint64_t *retry_s)
+{
+	if (!guess_is_at_work(&b->guess))
+		return true;
+	sluice_str client = sluice_get(x, SLUICE_I_CLIENT_IP);
+	if (!guess_may(&b->guess, client, retry_s))
+		return guess_is_known(&b->guess, client, text_of(id));
+	guess_set_known(&b->guess, client, text_of(id));
+	return true;
+}
+
 static sluice_verdict judge(sluice_exchange *x, const struct basic_auth *b,
 	const struct credentials *c)
 {
@@ -355,6 +382,9 @@ static sluice_verdict judge(sluice_exchange *x, const struct basic_auth *b,
 	struct question q = { id_of(c, &u->id), c->password, u->hash, user == NULL };
 	if (!is_remembered(b, &q.id) || !user)
 		return verify(x, b, c->user, &q, u->id);
+	uint64_t retry_s = 1;
+	if (!may_pass(x, b, &q.id, &retry_s))
+		return limited(x, b, retry_s);
 	count(b, "remembered");
 	return admit(x, b, user);
 }

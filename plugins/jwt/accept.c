@@ -1,28 +1,19 @@
 /* Judging claims, and keeping them. */
 #include "accept.h"
 
-#include <stdlib.h>
-
-#include "../jose/claims.h"
 #include "admit.h"
 #include "answer.h"
+#include "fields.h"
 #include "issuers.h"
 #include "worker.h"
 
-static struct entry *make_entry(const struct jwt_conf *conf, sluice_str token, json_t *claims)
+/* A JWE has four dots, and its claims within what is encrypted. */
+static bool is_jws(sluice_str token)
 {
-	size_t n = 1 + conf->claims_to_headers.n;
-	const json_t **values = malloc(n * sizeof *values);
-	if (!values) {
-		json_decref(claims);
-		return NULL;
-	}
-	values[0] = claim_find(claims, conf->consumer);
-	for (size_t i = 1; i < n; i++)
-		values[i] = claim_find(claims, conf->claims_to_headers.v[i - 1].name);
-	struct entry *e = entry_new(token, claims, values, n);
-	free(values);
-	return e;
+	size_t dots = 0;
+	for (size_t i = 0; i < token.len; i++)
+		dots += token.data[i] == '.';
+	return dots == 2;
 }
 
 sluice_verdict accept_claims(sluice_exchange *x, const struct jwt_conf *conf,
@@ -49,7 +40,8 @@ sluice_verdict accept_claims(sluice_exchange *x, const struct jwt_conf *conf,
 		json_decref(claims);
 		return answer_refuse(x, conf, REASON_TOKEN_CLAIM, SLUICE_STR("cnf"));
 	}
-	struct entry *e = make_entry(conf, v->token, claims);
+	struct entry *e =
+		fields_entry(conf, v->token, claims, !is_introspected && is_jws(v->token));
 	if (!e) {
 		dpop_binding_free(&binding);
 		return SLUICE_FAIL;

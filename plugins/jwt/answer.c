@@ -5,11 +5,12 @@
 
 #include "../jose/claims.h"
 #include "challenge.h"
+#include "fields.h"
+#include "places.h"
 
 void answer_remove_forgeries(sluice_exchange *x, const struct jwt_conf *conf)
 {
-	for (size_t i = 0; i < conf->claims_to_headers.n; i++)
-		sluice_field_remove(x, SLUICE_REQUEST, conf->claims_to_headers.v[i].value);
+	fields_remove(x, conf);
 }
 
 sluice_verdict answer_refuse(sluice_exchange *x, const struct jwt_conf *conf, enum reason why,
@@ -49,9 +50,12 @@ static sluice_str claim_attr(sluice_exchange *x, void *ctx, sluice_str name)
 
 sluice_verdict answer_pass(sluice_exchange *x, const struct jwt_conf *conf)
 {
+	if (conf->places.has_query)
+		places_keep_private(x, conf);
 	if (conf->forward_token)
 		return SLUICE_NEXT;
-	sluice_field_remove(x, SLUICE_REQUEST, SLUICE_STR("authorization"));
+	if (!places_remove(x, conf))
+		return SLUICE_FAIL;
 	if (conf->dpop.mode != DPOP_OFF)
 		sluice_field_remove(x, SLUICE_REQUEST, SLUICE_STR("dpop"));
 	return SLUICE_NEXT;
@@ -63,10 +67,8 @@ sluice_verdict answer_admit(sluice_exchange *x, const struct jwt_conf *conf, str
 	const sluice_identity who = { .size = sizeof(who), .name = e->texts[0] };
 	if (who.name.len && !sluice_identify(x, &who))
 		return SLUICE_FAIL;
-	for (size_t i = 0; i < conf->claims_to_headers.n; i++) {
-		if (e->texts[i + 1].data)
-			sluice_field_set(x, SLUICE_REQUEST, conf->claims_to_headers.v[i].value,
-				e->texts[i + 1]);
-	}
+	fields_set(x, conf, e);
+	if (conf->places.n)
+		places_used(x, conf);
 	return answer_pass(x, conf);
 }

@@ -66,6 +66,13 @@ int dpop_check(sluice_instance *inst, struct jwt_conf *conf)
 	}
 	if (d->mode == DPOP_OFF)
 		return rc;
+	if (sluice_conf_given(inst, "from")) {
+		sluice_conf_error(inst, "from", "does not go with dpop");
+		sluice_conf_hint(inst,
+			"a token with a proof comes in the field Authorization alone (RFC 9449 "
+			"7.1): leave `from` out");
+		return -1;
+	}
 	if (check_origin(inst, d) < 0 || check_nonce(inst, d) < 0)
 		return -1;
 	dpop_seen_init(inst, d);

@@ -7,17 +7,17 @@
  */
 #include <sluice/plugin.h>
 
-#include <stdio.h>
-
-#include "../jose/claims.h"
 #include "challenge.h"
 #include "explain.h"
+#include "fields.h"
 #include "introspect.h"
 #include "dpop.h"
 #include "encrypted.h"
 #include "issuers.h"
+#include "places.h"
 #include "request.h"
 #include "rules.h"
+#include "resource.h"
 #include "worker.h"
 
 #define OPT(type, field, ...) SLUICE_OPTION(SLUICE_T_##type, struct jwt_conf, field, __VA_ARGS__)
@@ -43,6 +43,7 @@
 
 static const char *const dpop_modes[] = { "off", "accept", "require", NULL };
 static const char *const dpop_failures[] = { "deny", "allow", NULL };
+static const char *const format_choices[] = { "text", "json", NULL };
 
 static const sluice_option jwt_options[] = {
 	OPT(STRS, issuer, .max = "16",
@@ -103,11 +104,24 @@ static const sluice_option jwt_options[] = {
 	OPT(PAIRS, claims_to_headers,
 		.doc = "claims and the header field that carries each of them to the upstream; "
 		       "such fields are removed from the client's request"),
+	OPT(ENUM, claims_format, .def = "text", .choices = format_choices,
+		.doc = "how claims_to_headers writes arrays and objects: text joins the members of "
+		       "an array, and leaves objects out; json writes both as JSON"),
+	OPT(STR, claims_separator,
+		.doc = "what stands between the members of an array: a comma, a semicolon, a bar, "
+		       "or, left "
+		       "out, a blank; a member that has it is left out"),
+	OPT(STR, claims_field,
+		.doc = "field that carries all claims to the upstream, as JSON in base64url; it is "
+		       "removed from the client's request"),
 	OPT(STR, consumer, .def = "sub",
 		.doc = "the claim that names the consumer to other plugins and the log"),
+	OPT(STRS, from, .def = "scheme:Bearer", .min = "1", .max = "8",
+		.doc = "where a token may be: scheme:Bearer (the field Authorization), "
+		       "header:NAME, cookie:NAME, or query:NAME; a request with two is refused"),
 	OPT(BOOL, forward_token, .def = "true",
-		.doc = "whether the field Authorization is sent to the upstream, whatever it "
-		       "holds"),
+		.doc = "whether the field Authorization, whatever it holds, and what stands in the "
+		       "places of from, are sent to the upstream"),
 	OPT(BOOL, optional, .def = "false",
 		.doc = "whether to admit requests without a token; a bad token, or a value that a "
 		       "service might take for a token, is refused in any case"),
@@ -115,6 +129,18 @@ static const sluice_option jwt_options[] = {
 	OPT(STR, resource_metadata,
 		.doc = "URL of the protected resource metadata (RFC 9728) to name in "
 		       "WWW-Authenticate"),
+	OPT(STR, resource, .max = "2048",
+		.doc = "URL by which clients call what the tokens are for, such as "
+		       "https://api.example.com/mcp: its metadata (RFC 9728) is served at "
+		       "/.well-known/oauth-protected-resource and named in WWW-Authenticate, and "
+		       "it is the audience unless audience says another"),
+	OPT(STRS, resource_scopes, .max = "64",
+		.doc = "scopes that a client may ask for, for the metadata; left out: those of "
+		       "scopes"),
+	OPT(STR, resource_name, .max = "256",
+		.doc = "name of the resource for people, for the metadata"),
+	OPT(STR, resource_documentation, .max = "2048",
+		.doc = "URL of a page for developers, for the metadata"),
 	OPT(UINT, cache, .def = "4096", .max = "1048576",
 		.doc = "number of verified tokens in the cache of each worker; 0: none"),
 	OPT_TERM(refresh, .def = "5m", .min = "10s", .max = "7d",
@@ -177,54 +203,14 @@ static const sluice_option jwt_options[] = {
 
 /* ---- configuration ------------------------------------------------------------------------- */
 
-/* Why the field of the i-th row cannot carry a claim, as the end of a sentence. NULL: it can. */
-static const char *header_refused(const sluice_pairs *map, size_t i)
-{
-	sluice_str name = map->v[i].value;
-	const char *why =
-		sluice_field_refused(SLUICE_REQUEST, SLUICE_FIELD_SET, name, SLUICE_STR(""));
-	if (why)
-		return why;
-	if (sluice_names_alike(name, SLUICE_STR("authorization")))
-		return "brings the token";
-	if (sluice_names_alike(name, SLUICE_STR("host")))
-		return "says for which host the request is";
-	for (size_t j = 0; j < i; j++) {
-		if (sluice_names_alike(name, map->v[j].value))
-			return "is set from two claims";
-	}
-	return NULL;
-}
-
-static int check_headers(sluice_instance *inst, const struct jwt_conf *conf)
-{
-	const sluice_pairs *map = &conf->claims_to_headers;
-	char path[CLAIM_MAX_PATH + 32];
-	int rc = 0;
-	for (size_t i = 0; i < map->n; i++) {
-		sluice_str name = map->v[i].value, claim = map->v[i].name;
-		const char *why = header_refused(map, i);
-		if (!why) {
-			sluice_own(inst, SLUICE_OWN_WORD, name);
-			continue;
-		}
-		(void)snprintf(path, sizeof(path), "claims_to_headers.%.*s",
-			claim.len < CLAIM_MAX_PATH ? (int)claim.len : CLAIM_MAX_PATH, claim.data);
-		sluice_conf_error(inst, path, "field \"%.*s\" %s", (int)name.len, name.data, why);
-		sluice_conf_hint(inst,
-			"give the claim a field that nothing else writes, such as "
-			"X-Token-Subject");
-		rc = -1;
-	}
-	return rc;
-}
-
 static int jwt_check(sluice_instance *inst, void *arg)
 {
 	struct jwt_conf *conf = arg;
 	int rc = 0;
 	sluice_own(inst, SLUICE_OWN_CREDENTIAL_FIELD, SLUICE_STR("authorization"));
-	if (check_headers(inst, conf) < 0)
+	if (places_check(inst, conf) < 0)
+		rc = -1;
+	if (fields_check(inst, conf) < 0)
 		rc = -1;
 	if (conf->keys.min_refresh > conf->keys.refresh) {
 		sluice_conf_error(inst, "min_refresh", "is longer than refresh");
@@ -235,8 +221,8 @@ static int jwt_check(sluice_instance *inst, void *arg)
 	if (dpop_check(inst, conf) < 0 || encrypted_check(inst, conf) < 0)
 		rc = -1;
 	if (proxy_check(inst, "fetch_proxy", &conf->fetch_proxy) < 0 ||
-		issuers_check(inst, conf) < 0 || challenge_check(inst, conf) < 0 ||
-		introspect_check(inst, conf) < 0)
+		resource_check(inst, conf) < 0 || issuers_check(inst, conf) < 0 ||
+		challenge_check(inst, conf) < 0 || introspect_check(inst, conf) < 0)
 		rc = -1;
 	return rc;
 }

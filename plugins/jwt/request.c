@@ -6,12 +6,13 @@
 #include "accept.h"
 #include "admit.h"
 #include "answer.h"
-#include "bearer.h"
 #include "dpop.h"
 #include "introspect.h"
 #include "encrypted.h"
 #include "issuers.h"
 #include "judge.h"
+#include "places.h"
+#include "resource.h"
 #include "state.h"
 #include "worker.h"
 
@@ -121,8 +122,11 @@ sluice_verdict request_judge(sluice_exchange *x, const void *arg)
 	const sluice_str none = { NULL, 0 };
 	sluice_str text;
 	answer_remove_forgeries(x, conf);
-	enum reason why = conf->dpop.mode == DPOP_OFF ? bearer_find(x, &text) : dpop_find(x, &text);
+	enum reason why = conf->dpop.mode == DPOP_OFF ? places_find(x, conf, &text)
+						      : dpop_find(x, &text);
 	if (why == REASON_NONE && !text.data) {
+		if (resource_is_asked(x, conf))
+			return resource_tell(x, conf);
 		if (conf->optional)
 			return answer_pass(x, conf);
 		why = REASON_TOKEN_MISSING;

@@ -2,20 +2,12 @@
 #ifndef PLUGINS_KEY_AUTH_CONF_H
 #define PLUGINS_KEY_AUTH_CONF_H
 
-#include <stdatomic.h>
-
 #include "../shared/guess.h"
 #include "../shared/watch.h"
 #include "keys.h"
 #include "source.h"
 
 enum on_store_failure { ON_FAILURE_DENY, ON_FAILURE_STALE };
-
-/* what workers write */
-struct shared {
-	/* when a wrong key came last, by sluice_now_ns(); 0: never */
-	atomic_uint_least64_t wrong_ns;
-};
 
 struct key_auth {
 	sluice_strs from;
@@ -34,17 +26,14 @@ struct key_auth {
 
 	/* set by check() */
 	sluice_instance *inst;
-	struct source sources[SOURCES_MAX];
+	struct place sources[SOURCES_MAX];
 	size_t n_sources;
 	sluice_str challenge;
 	const char *missing; /* a sentence: where a key is expected */
 	struct guess guess;
-	uint64_t guess_ns; /* after which a budget is full again */
-	/* tables of cells: keys that were wrong, and keys that were right from an address */
-	const sluice_store *wrong, *known;
-	sluice_cache *remembered; /* keys of the store; NULL: none is remembered */
-	uint64_t generation;      /* of this instance: what older ones remembered does not count */
-	struct shared *shared;
+	const sluice_store *wrong; /* a table of cells: keys that were wrong */
+	sluice_cache *remembered;  /* keys of the store; NULL: none is remembered */
+	uint64_t generation;       /* of this instance: what older ones remembered does not count */
 	const sluice_metric *checks, *lookups, *keys_known, *refused_files;
 
 	/* main thread */

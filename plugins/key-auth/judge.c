@@ -67,12 +67,12 @@ static sluice_verdict store_down(sluice_exchange *x, const struct key_auth *k)
 static bool take_off(sluice_exchange *x, const struct key_auth *k, const struct found_key *f)
 {
 	for (size_t i = 0; i < k->n_sources; i++) {
-		const struct source *s = &k->sources[i];
+		const struct place *s = &k->sources[i];
 		bool is_kept = k->forward_key && i == f->source;
-		if (!is_kept && !source_remove(x, s))
+		if (!is_kept && !place_remove(x, s))
 			return false;
 		/* fields whose names a service cannot tell apart from it go, too */
-		if (is_kept && s->kind == SOURCE_HEADER)
+		if (is_kept && s->kind == PLACE_HEADER)
 			sluice_field_set(x, SLUICE_REQUEST, s->name, f->text);
 	}
 	return true;
@@ -92,6 +92,7 @@ static sluice_verdict admit(sluice_exchange *x, const struct key_auth *k, const 
 		return sluice_refuse(x, 403, "key-group",
 			"This API key is in none of the groups that are admitted.");
 	}
+	place_used(x, &k->sources[f->source]);
 	if (!entry_identify(e, x) || !take_off(x, k, f))
 		return SLUICE_FAIL;
 	count(k, "admitted");

@@ -96,7 +96,7 @@ static int check_sources(sluice_instance *inst, struct key_auth *k)
 	for (size_t i = 0; i < k->from.n; i++) {
 		sluice_str text = k->from.v[i];
 		const char *why = is_twice(k, i) ? "is there twice"
-						 : source_read(inst, text, &k->sources[i]);
+						 : place_parse(inst, text, &k->sources[i]);
 		if (!why)
 			continue;
 		sluice_conf_error(inst, "from", "\"%.*s\" %s", (int)text.len, text.data, why);
@@ -117,7 +117,7 @@ static void make_missing(sluice_instance *inst, struct key_auth *k)
 	for (size_t i = 0; i < k->n_sources; i++) {
 		if (i)
 			at = sluice_str_put(at, SLUICE_STR(" or "));
-		at = source_describe(&k->sources[i], at);
+		at = place_describe(&k->sources[i], at);
 	}
 	*sluice_str_put(at, SLUICE_STR(".")) = '\0';
 	k->missing = text;
@@ -128,7 +128,7 @@ static void make_missing(sluice_instance *inst, struct key_auth *k)
 static sluice_str scheme_of(const struct key_auth *k)
 {
 	for (size_t i = 0; i < k->n_sources; i++) {
-		if (k->sources[i].kind == SOURCE_SCHEME)
+		if (k->sources[i].kind == PLACE_SCHEME)
 			return k->sources[i].name;
 	}
 	return SLUICE_STR("ApiKey");

@@ -3,7 +3,7 @@
  * gone. */
 #include <stdlib.h>
 
-#include "cookies.h"
+#include "../shared/cookies.h"
 #include "keys.h"
 #include "reach.h"
 #include "rfc3339.h"

@@ -34,6 +34,14 @@ static inline void sluice_credentials_absent(sluice_exchange *x)
 {
 	sluice_host_table->credentials_absent(x);
 }
+/* Before a hook of the request admits, by a plugin that reads credentials in several places: those
+ * by which it does are there (kind: SLUICE_OWN_CREDENTIAL_*). What else it reads may be there
+ * unverified, and `any-of` removes it where another plugin would read it as well. */
+static inline void sluice_credentials_used(sluice_exchange *x, sluice_own_kind kind,
+	sluice_str name)
+{
+	sluice_host_table->credentials_used(x, (int)kind, name);
+}
 /* In check(): a part of requests belongs to the plugin. Its word (SLUICE_OWN_WORD) is a field that
  * it alone writes and that upstreams take for true: `any-of` removes the field from every request
  * before its plugins run, since some of them may not run at all. Elsewhere the plugin has to remove

@@ -349,6 +349,8 @@ typedef struct sluice_host {
 	void (*credentials_absent)(sluice_exchange *);
 	void (*own)(sluice_instance *, int kind, sluice_str name);
 	void (*dependency_set)(sluice_instance *, const sluice_dependency *);
+	void (*serve)(sluice_instance *, sluice_str path, const sluice_answer *);
+	void (*credentials_used)(sluice_exchange *, int kind, sluice_str name);
 } sluice_host;
 
 /* Set by the loader before anything of the plugin runs; one for each module, shared by its source
@@ -514,6 +516,16 @@ __attribute__((format(printf, 3, 4))) static inline void sluice_log(sluice_insta
 static inline void sluice_secret(sluice_instance *inst, sluice_secret_kind kind, sluice_str name)
 {
 	sluice_host_table->secret(inst, (int)kind, name);
+}
+/* In check(): a document about the instance that everybody may read (RFC 8615). The gateway answers
+ * GET, HEAD and OPTIONS of the path with it, on the hosts and listeners of every route that has the
+ * instance in its list, as if the file had a route for it without plugins; a route of the file for
+ * that very path comes first. The path begins with "/.well-known/" and has letters, digits and
+ * -._~/ alone. Of the answer the status, the fields, the content type and the body count; all is
+ * copied. */
+static inline void sluice_serve(sluice_instance *inst, sluice_str path, const sluice_answer *a)
+{
+	sluice_host_table->serve(inst, path, a);
 }
 /* Whether programs that cannot tell '_' from '-' (CGI, WSGI and others) take two field names for
  * the same: they are equal but for these two characters and for case. Any thread. */

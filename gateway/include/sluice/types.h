@@ -606,6 +606,7 @@ typedef enum sluice_own_kind {
 	SLUICE_OWN_WORD = 0,             /* a field that it alone writes */
 	SLUICE_OWN_CREDENTIAL_FIELD,     /* a field with credentials */
 	SLUICE_OWN_CREDENTIAL_PARAMETER, /* a parameter of the query with credentials */
+	SLUICE_OWN_CREDENTIAL_COOKIE     /* a cookie with credentials */
 } sluice_own_kind;
 
 /* A cache of the process, one of its objects, and one that is being written: sluice/objects.h. */

@@ -260,6 +260,41 @@ TEST_WITH(wrong_passwords_are_limited, setup, NULL)
 	kit_stop(i);
 }
 
+/* A login that needs no check would tell a guesser that he is right. */
+TEST_WITH(a_spent_budget_shows_nothing_of_remembered_logins, setup, NULL)
+{
+	sluice_instance *i = started("users", USERS, "failures", "3/min");
+	assert_string_equal(login(i, "alice", "secret", NULL), "");
+	for (unsigned n = 0; n < 3; n++) {
+		sluice_exchange *x = ask_from(i, "192.0.2.66", "alice", "guess");
+		(void)wait_for(x);
+		assert_string_equal(kit_code(x), "login-wrong");
+		kit_end(x);
+	}
+	sluice_exchange *x = ask_from(i, "192.0.2.66", "alice", "secret");
+	assert_int_equal(wait_for(x), SLUICE_REPLY);
+	assert_string_equal(kit_code(x), "login-limited");
+	kit_end(x);
+	/* from where she has logged in she passes, remembered or not */
+	assert_string_equal(login(i, "alice", "secret", NULL), "");
+	kit_advance(20000);
+	x = ask_from(i, "192.0.2.66", "alice", "secret");
+	assert_int_equal(wait_for(x), SLUICE_NEXT);
+	kit_end(x);
+	kit_stop(i);
+}
+
+TEST_WITH(a_known_login_is_verified_though_the_budget_is_spent, setup, NULL)
+{
+	sluice_instance *i = started("users", USERS, "failures", "2/min", "cache", "0");
+	assert_string_equal(login(i, "alice", "secret", NULL), "");
+	for (unsigned n = 0; n < 2; n++)
+		assert_string_equal(login(i, "bob", "guess", NULL), "login-wrong");
+	assert_string_equal(login(i, "bob", "secret", NULL), "login-limited");
+	assert_string_equal(login(i, "alice", "secret", NULL), "");
+	kit_stop(i);
+}
+
 TEST_WITH(right_passwords_cost_nothing, setup, NULL)
 {
 	sluice_instance *i = started("users", USERS, "failures", "1/h", "cache", "0");

@@ -342,6 +342,125 @@ TEST_WITH(writes_claims_to_headers, each, NULL)
 	kit_stop(i);
 }
 
+/* What the service gets of a token with these options. */
+static sluice_exchange *told(sluice_instance **i, const char *name, const char *value,
+	const char *more, const char *and)
+{
+	static const char claims[] =
+		"{" GOOD ",\"groups\":[\"a b\",\"c,d\",7,null,\"e\"],"
+		"\"org\":{\"name\":\"B\xc3\xa4r\"},\"nested\":[[1]],\"name\":\"J\xc3\xb6rg\"}";
+	kit_reset();
+	kit_file("keys.json", keys_a);
+	*i = kit_instance(&sluice_plugin_record, "issuer", IDP, "jwks", "file:keys.json",
+		"claims_to_headers",
+		"{groups: X-Groups, org: X-Org, nested: X-Nested, name: X-Name, none: X-None}",
+		name, value, more, and, NULL);
+	kit_start(*i);
+	return kit_request(*i, "GET", "/", "Authorization",
+		mint_text("Bearer %s", mint(MINT_P256, "ES256", "a", claims)), "x_payload",
+		"forged", "X-Org", "forged", NULL);
+}
+
+static void expect_field(sluice_exchange *x, const char *name, const char *value)
+{
+	const char *has = kit_header(x, SLUICE_REQUEST, name);
+	if (!value ? has != NULL : !has || strcmp(has, value) != 0)
+		fail_msg("%s: %s", name, has ? has : "(none)");
+}
+
+TEST_WITH(writes_arrays_and_objects, each, NULL)
+{
+	sluice_instance *i;
+	sluice_exchange *x = told(&i, "claims_format", "text", NULL, NULL);
+	expect_field(x, "X-Groups", "7 e");
+	expect_field(x, "X-Org", NULL);
+	expect_field(x, "X-Name", "J\xc3\xb6rg"); /* UTF-8, as it is */
+	admit(x);
+	kit_stop(i);
+	x = told(&i, "claims_separator", ",", NULL, NULL);
+	expect_field(x, "X-Groups", "a b,7,e");
+	expect_field(x, "X-Nested", NULL);
+	admit(x);
+	kit_stop(i);
+	x = told(&i, "claims_format", "json", "claims_separator", "|");
+	expect_field(x, "X-Groups", "[\"a b\",\"c,d\",7,null,\"e\"]");
+	expect_field(x, "X-Org", "{\"name\":\"B\\u00E4r\"}");
+	expect_field(x, "X-Nested", "[[1]]");
+	expect_field(x, "X-None", NULL);
+	admit(x);
+	kit_stop(i);
+}
+
+TEST_WITH(writes_the_payload, each, NULL)
+{
+	sluice_instance *i;
+	sluice_exchange *x = told(&i, "claims_field", "X-Payload", NULL, NULL);
+	const char *payload = kit_header(x, SLUICE_REQUEST, "X-Payload"),
+		   *bearer = kit_header(x, SLUICE_REQUEST, "Authorization");
+	const char *part = strchr(bearer, '.') + 1;
+	assert_int_equal(kit_header_count(x, SLUICE_REQUEST, "X-Payload"), 1);
+	assert_null(kit_header(x, SLUICE_REQUEST, "x_payload"));
+	assert_int_equal(strlen(payload), strcspn(part, "."));
+	assert_memory_equal(payload, part, strlen(payload)); /* as it was signed */
+	admit(x);
+	kit_stop(i);
+}
+
+static sluice_instance *places_instance(const char *from, const char *forward)
+{
+	kit_reset();
+	kit_file("keys.json", keys_a);
+	sluice_instance *i = kit_instance(&sluice_plugin_record, "issuer", IDP, "jwks",
+		"file:keys.json", "from", from, "forward_token", forward, NULL);
+	kit_start(i);
+	return i;
+}
+
+TEST_WITH(finds_tokens_in_other_places, each, NULL)
+{
+	sluice_instance *i =
+		places_instance("[scheme:Bearer, header:X-Token, cookie:sid, query:access_token]",
+			"false");
+	const char *bearer = mint_text("Bearer %s", token), *cookie = mint_text("sid=%s", token),
+		   *target = mint_text("/a?x=1&access_token=%s", token);
+	sluice_exchange *x = kit_request(i, "GET", "/", "X-Token", token, "x_token", "y", NULL);
+	assert_null(kit_header(x, SLUICE_REQUEST, "X-Token"));
+	assert_null(kit_header(x, SLUICE_REQUEST, "x_token"));
+	admit(x);
+	admit(kit_request(i, "GET", "/", "X-Token", bearer, NULL));
+	x = kit_request(i, "GET", "/", "Cookie", mint_text("a=b; %s; c=d", cookie), NULL);
+	expect_field(x, "Cookie", "a=b; c=d");
+	assert_null(kit_header(x, SLUICE_RESPONSE, "Cache-Control"));
+	admit(x);
+	x = kit_request(i, "GET", target, NULL);
+	assert_string_equal(kit_header(x, SLUICE_RESPONSE, "Cache-Control"), "private");
+	assert_null(strstr(mint_text("%.*s", (int)sluice_get(x, SLUICE_I_QUERY).len,
+				   sluice_get(x, SLUICE_I_QUERY).data),
+		"access_token"));
+	admit(x);
+	expect(kit_request(i, "GET", "/", "Authorization", bearer, "X-Token", token, NULL), 400,
+		"token-ambiguous", "invalid_request");
+	expect(kit_request(i, "GET", target, "Cookie", cookie, NULL), 400, "token-ambiguous",
+		"invalid_request");
+	expect(kit_request(i, "GET", "/", "X-Token", token, "X-Token", token, NULL), 400,
+		"token-ambiguous", "invalid_request");
+	expect(kit_request(i, "GET", "/", "Cookie", mint_text("%s; %s", cookie, cookie), NULL), 400,
+		"token-ambiguous", "invalid_request");
+	expect(kit_request(i, "GET", "/?access_token=", "Cookie", "sid=", NULL), 401,
+		"token-missing", "Bearer");
+	kit_stop(i);
+	i = places_instance("cookie:sid", "true");
+	x = kit_request(i, "GET", "/", "Cookie", cookie, NULL);
+	expect_field(x, "Cookie", cookie);
+	admit(x);
+	admit(kit_request(i, "GET", "/", "Cookie", cookie, "Authorization", "Basic YTpi", NULL));
+	expect(kit_request(i, "GET", "/", "Authorization", bearer, NULL), 401, "token-place",
+		"invalid_request");
+	expect(kit_request(i, "GET", "/", "Cookie", cookie, "Authorization", bearer, NULL), 401,
+		"token-place", "invalid_request");
+	kit_stop(i);
+}
+
 TEST_WITH(checks_options, each, NULL)
 {
 	static const struct {
@@ -354,13 +473,20 @@ TEST_WITH(checks_options, each, NULL)
 		{ "scopes", "['a b']", "no scope" },
 		{ "realm", "a\nb", "printable" },
 		{ "min_refresh", "10m", "longer than refresh" },
+		{ "claims_field", "Authorization", "brings the token" },
+		{ "claims_separator", "ab", "none of a blank" },
+		{ "from", "body:x", "is none of header:NAME" },
+		{ "from", "scheme:Basic", "is no scheme of tokens" },
+		{ "from", "[cookie:a, cookie:a]", "is there twice" },
+		{ "from", "header:Authorization", "write scheme:Bearer" },
+		{ "resource_name", "x", "without resource" },
 	};
 	kit_file("keys.json", keys_a);
 	for (size_t n = 0; n < sizeof rows / sizeof *rows; n++) {
 		sluice_instance *i = kit_instance(&sluice_plugin_record, "issuer", IDP, "jwks",
 			"file:keys.json", rows[n].name, rows[n].value, NULL);
 		if (kit_check(i) == 0 || !strstr(kit_errors(i), rows[n].words) ||
-			strncmp(kit_errors(i), rows[n].name, 5) != 0)
+			strncmp(kit_errors(i), rows[n].name, 4) != 0)
 			fail_msg("row %zu: %s", n, kit_errors(i));
 		kit_stop(i);
 	}

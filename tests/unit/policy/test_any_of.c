@@ -338,6 +338,38 @@ TEST(words_and_credentials_of_others)
 	walk_end();
 }
 
+/* The first reads two places, and admits by one: what the second would read in the other one was
+ * verified by nobody. */
+static sluice_verdict admit_by_key(sluice_exchange *x, const void *conf)
+{
+	(void)conf;
+	sluice_credentials_used(x, SLUICE_OWN_CREDENTIAL_FIELD, SLUICE_STR("X-Key"));
+	return SLUICE_NEXT;
+}
+
+TEST(what_was_not_used_goes)
+{
+	struct instance_own key = { .name = STR("x-key"), .kind = SLUICE_OWN_CREDENTIAL_FIELD };
+	struct instance_own auth = { .name = STR("authorization"),
+		.kind = SLUICE_OWN_CREDENTIAL_FIELD };
+	struct instance_own cookie = { .name = STR("sid"), .kind = SLUICE_OWN_CREDENTIAL_COOKIE };
+	struct instance_own same = key, also = auth;
+	key.next = &auth;
+	same.next = &also;
+	also.next = &cookie;
+	walk_begin(4, "X-Key: k\nAuthorization: Bearer forged\nCookie: a=b; sid=1; c=d\nHost: a\n",
+		0);
+	walk_groups(middle, 1);
+	parts[1].on_request = admit_by_key;
+	((sluice_instance *)items[1].inst)->owns = &key;
+	((sluice_instance *)items[2].inst)->owns = &same;
+	assert_int_equal(walk_request(), RUN_NEXT);
+	assert_string_equal(fields_text(&walk->request->fields), "X-Key=k,Cookie=a=b; c=d,Host=a,");
+	((sluice_instance *)items[1].inst)->owns = NULL;
+	((sluice_instance *)items[2].inst)->owns = NULL;
+	walk_end();
+}
+
 /* ---- what a branch did ---------------------------------------------------------------------- */
 
 static sluice_verdict change_all(sluice_exchange *x, const void *conf)

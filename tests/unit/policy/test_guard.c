@@ -127,6 +127,7 @@ static void configuration_services(void)
 	EACH_VOID(sluice_host_table->conf_hint_text(NULL, text));
 	EACH_VOID(sluice_secret(NULL, SLUICE_SECRET_FIELD, text));
 	EACH_VOID(sluice_own(NULL, SLUICE_OWN_WORD, text));
+	EACH_VOID(sluice_serve(NULL, text, NULL));
 	EACH(sluice_metric_declare(NULL, NULL));
 	EACH(sluice_cache_open(NULL, NULL));
 	EACH(sluice_servers_set(NULL, text, NULL, 0));
@@ -159,6 +160,7 @@ static void exchange_services(void)
 	const sluice_identity who = { .size = sizeof(who), .name = text };
 	EACH(sluice_identify(NULL, &who));
 	EACH_VOID(sluice_credentials_absent(NULL));
+	EACH_VOID(sluice_credentials_used(NULL, SLUICE_OWN_CREDENTIAL_FIELD, text));
 	EACH_VOID(sluice_note(NULL, "a"));
 	EACH(sluice_refuse(NULL, 403, "a", "b"));
 	EACH(sluice_reply(NULL, 200, text, text));

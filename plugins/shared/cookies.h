@@ -1,6 +1,6 @@
 /* Texts of the field Cookie (RFC 6265 4.2.1), read as the gateway reads them. Any thread. */
-#ifndef PLUGINS_KEY_AUTH_COOKIES_H
-#define PLUGINS_KEY_AUTH_COOKIES_H
+#ifndef PLUGINS_SHARED_COOKIES_H
+#define PLUGINS_SHARED_COOKIES_H
 
 #include <sluice/str.h>
 
