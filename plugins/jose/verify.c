@@ -254,7 +254,7 @@ static bool find_candidates(const struct keyset *set, const struct token *t, uin
 			if (set->v[i].any_kid)
 				consider(c, set, i, algs);
 		}
-		return n > 0;
+		return n > 0 || set->has_any_kid;
 	}
 	for (size_t i = 0; i < set->n && !c->too_many; i++)
 		consider(c, set, i, algs);

@@ -578,7 +578,7 @@ static void start(void)
 {
 	static const char settings[] = { 0, 0, 12, FRAME_SETTINGS, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0,
 		100, 0, 8, 0, 0, 0, 1 };
-	static const struct http2_conn_conf conf = { .connect_ns = 2 * NS_PER_S,
+	static const struct http2_conn_conf conf = { .connect_ns = 1500 * NS_PER_MS,
 		.response_ns = 2 * NS_PER_S,
 		.ping_ns = NS_PER_S,
 		.idle_ns = NS_PER_S,

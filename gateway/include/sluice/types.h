@@ -158,8 +158,7 @@ typedef enum sluice_side {
 	SLUICE_RESPONSE = 1,
 	/* Trailers, for the functions about fields. They exist only in a body hook of that side
 	 * that is called with `end`. Fields that are not allowed behind a body (RFC 9110 6.5.1)
-	 * were left out and cannot be set. A client of HTTP/1.1 that sent no `TE: trailers` gets
-	 * none. */
+	 * were left out and cannot be set. HTTP/1.1 clients without `TE: trailers` get none. */
 	SLUICE_REQUEST_TRAILERS = 2,
 	SLUICE_RESPONSE_TRAILERS = 3
 } sluice_side;
@@ -230,8 +229,7 @@ typedef enum sluice_info {
 	/* SLUICE_I_PATH, with the empty segments that upstreams get where the listener's
 	 * merge_slashes is false */
 	SLUICE_I_SENT_PATH,
-	/* Host or :authority, as the client wrote it: what SLUICE_I_AUTHORITY is unless a plugin
-	 * set another */
+	/* Host or :authority, as the client wrote it: SLUICE_I_AUTHORITY before plugins */
 	SLUICE_I_ASKED_AUTHORITY
 } sluice_info;
 
@@ -241,9 +239,8 @@ typedef enum sluice_info {
 /* Numbers of an exchange, by sluice_number(). Counts and durations are those so far; in on_complete
  * they are final, and those of the access log. */
 typedef enum sluice_number_id {
-	/* Of the response: in on_response of the one that is to be sent, in on_complete of the one
-	 * that was sent, or where none was sent the status of the reason (499: the client
-	 * disconnected). Unknown before there is a response. */
+	/* Of the response: in on_response the one to be sent; in on_complete the one that was, or,
+	 * where none was sent, of the reason (499: the client left). Unknown before. */
 	SLUICE_N_STATUS = 0,
 	SLUICE_N_UPSTREAM_STATUS, /* unknown until the head of an upstream's response came */
 	SLUICE_N_TRIES,           /* how often a server was asked, the one in progress included */
@@ -254,8 +251,7 @@ typedef enum sluice_number_id {
 	 * it was passed to the client's connection, after plugins. After a 101: of the tunnel. */
 	SLUICE_N_REQUEST_BODY,
 	SLUICE_N_RESPONSE_BODY,
-	/* microseconds from the first byte of the request; in on_complete to the last of the
-	 * response */
+	/* microseconds from the request's first byte; in on_complete to the response's last */
 	SLUICE_N_DURATION_US,
 	/* Microseconds until the connection to the server asked last was open, 0 for one that was
 	 * kept; and from the request sent to it until the head of its response came. */
@@ -445,9 +441,8 @@ typedef struct sluice_fetch_request {
 	 * exchange's own request goes at this moment, as for `upstream`, which is NULL then. An
 	 * error where the request goes to none. */
 	bool of_exchange;
-	/* By URL: the HTTP proxy that the fetch goes through, http://HOST:PORT. An https URL is
-	 * fetched through a tunnel (CONNECT), so that the proxy sees no more than its host and
-	 * port. Empty: that of `runtime.fetch_proxy`, if there is one. "direct": none. */
+	/* By URL: the HTTP proxy to go through, http://HOST:PORT; https goes through a tunnel
+	 * (CONNECT). Empty: that of `runtime.fetch_proxy`, if there is one. "direct": none. */
 	sluice_str proxy;
 	sluice_str proxy_credentials; /* for `proxy`: USER:PASSWORD; empty: none */
 } sluice_fetch_request;
@@ -642,10 +637,10 @@ typedef struct sluice_cell {
 
 /* A step in the judgement of a credential: sluice_question. Texts are borrowed by the call. */
 typedef struct sluice_finding {
-	size_t size;     /* sizeof(sluice_finding) of the module */
-	sluice_str rule; /* what is looked at: the name of an option, or of a claim */
-	/* what the credential says of it, never a secret; what it has to be; either may be empty */
-	sluice_str found, wanted;
+	size_t size;             /* sizeof(sluice_finding) of the module */
+	sluice_str rule;         /* what is looked at: the name of an option, or of a claim */
+	sluice_str found;        /* what the credential says of it, never a secret; may be empty */
+	sluice_str wanted;       /* what it has to be; may be empty */
 	sluice_str code, detail; /* of the refusal; code.data NULL: the step is passed */
 	int status;
 } sluice_finding;

@@ -120,13 +120,14 @@ TEST(a_mistake_is_reported_once)
 
 TEST(warnings_stand_where_it_is_written)
 {
-	struct snapshot *s = load(GATEWAY("retry: { methods: [POST], within: 1s, backoff: 2s }",
+	struct snapshot *s = load(GATEWAY(
+		"retry: { methods: [POST], within: 1s, backoff: 2s, tries: 3 }",
 		"retries: 1") "routes:\n"
 			      "  - { name: a, match: { path: /a }, upstream: up }\n"
 			      "  - { name: b, match: { path: /b }, upstream: up, retry: { methods: "
 			      "[PATCH] } }\n");
 	assert_said_once("listeners[1].defaults.retry.methods");
-	assert_said_once("listeners[1].defaults.retry.within: no try follows after a pause");
+	assert_said_once("listeners[1].defaults.retry.within: no third try follows");
 	assert_said_once("routes[1].retry.methods");
 	snapshot_free(s);
 }
