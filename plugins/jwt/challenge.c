@@ -27,12 +27,13 @@ static sluice_str text_of(const char *text)
 static sluice_str make(sluice_instance *inst, const struct jwt_conf *conf, enum token_scheme scheme,
 	const struct reason_info *why)
 {
-	bool has_error = why && why->error, steps_up = extra_of(why) == EXTRA_STEP_UP;
+	bool steps_up = extra_of(why) == EXTRA_STEP_UP;
+	const char *error = why ? why->error : NULL, *sentence = error ? why->sentence : NULL;
 	const sluice_str none = SLUICE_STR_NONE;
 	const struct challenge_param v[] = {
 		{ "resource_metadata", conf->resource_metadata },
-		{ "error", text_of(has_error ? why->error : NULL) },
-		{ "error_description", text_of(has_error ? why->sentence : NULL) },
+		{ "error", text_of(error) },
+		{ "error_description", text_of(sentence) },
 		{ "scope", conf->asks.scope },
 		{ "acr_values", steps_up ? conf->asks.acr_values : none },
 		{ "max_age", steps_up ? conf->asks.max_age : none },
