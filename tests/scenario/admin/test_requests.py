@@ -64,7 +64,7 @@ def test_a_slow_upstream(start):
         c.request("GET", "/app/x?token=geheim&n=1")
         one = the_one(g, "the head of the response")
         assert one["state"] == "forward" and one["route"] == "app" and one["listener"] == "public"
-        assert one["bounded_by"] == "upstream timeouts.response"
+        assert one["bounded_by"] == "timeouts.response, timeouts.try of the route, else of the upstream; route timeouts.request"
         assert (one["method"], one["path"], one["query"]) == ("GET", "/app/x", "token=***&n=1")
         assert one["client"] == "127.0.0.1" and one["server"].startswith("127.0.0.1:")
         assert one["bytes_in"] > 0 and one["bytes_out"] == 0 and one["failures"] == []
