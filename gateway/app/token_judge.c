@@ -85,16 +85,17 @@ static void on_tell(void *ctx, const sluice_finding *f)
 		keep(t->j, known.detail), known.status };
 }
 
-bool token_judgement_ask(struct token_judgement *j, sluice_question *q)
+bool token_judgement_ask(struct token_judgement *j, const sluice_question *q)
 {
 	bool all = true;
 	for (size_t i = 0; i < j->n; i++) {
 		struct telling t = { j, &j->v[i] };
 		if (t.o->verdict != SLUICE_WAIT)
 			continue;
-		q->tell = on_tell;
-		q->ctx = &t;
-		t.o->verdict = question_ask(t.o->inst, q);
+		sluice_question asked = *q;
+		asked.tell = on_tell;
+		asked.ctx = &t;
+		t.o->verdict = question_ask(t.o->inst, &asked);
 		all &= t.o->verdict != SLUICE_WAIT;
 	}
 	return all;

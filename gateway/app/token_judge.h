@@ -41,7 +41,7 @@ must_use bool token_judgement_init(struct token_judgement *j, const struct snaps
 void token_judgement_fini(struct token_judgement *j);
 /* Ask those that have not said yet. True: all have, as they must with q->last. q->tell is set
  * here. */
-bool token_judgement_ask(struct token_judgement *j, sluice_question *q);
+bool token_judgement_ask(struct token_judgement *j, const sluice_question *q);
 /* What becomes of a request with the token, as far as these plugins decide. */
 enum token_exit token_judgement_sum(const struct token_judgement *j);
 /* The first step that the token fails; NULL: none. */
