@@ -39,8 +39,8 @@ struct token_judgement {
 must_use bool token_judgement_init(struct token_judgement *j, const struct snapshot *s,
 	const char *route);
 void token_judgement_fini(struct token_judgement *j);
-/* Ask those that have not said yet. True: all have, as they must with q->last. q->tell is set
- * here. */
+/* Ask those that have not said yet. True: all have, as they must with q->last. Its tell and ctx are
+ * not looked at. */
 bool token_judgement_ask(struct token_judgement *j, const sluice_question *q);
 /* What becomes of a request with the token, as far as these plugins decide. */
 enum token_exit token_judgement_sum(const struct token_judgement *j);
