@@ -18,6 +18,7 @@ static bool is_private(const json_t *jwk)
 enum jose_result embedded_open(struct embedded *e, sluice_str text, uint64_t allowed)
 {
 	e->header = NULL;
+	e->allowed = allowed;
 	enum jose_result why = token_open_keeping(&e->token, text, &e->header);
 	if (why != JOSE_OK)
 		return why;
@@ -33,7 +34,7 @@ enum jose_result embedded_verify(struct embedded *e, struct verifier *v, struct 
 {
 	struct key public;
 	if (*key)
-		return verifier_check_lone(v, *key, &e->token);
+		return verifier_check_lone(v, *key, &e->token, e->allowed);
 	const char *wrong = key_read(&public, json_object_get(e->header, "jwk"));
 	ERR_clear_error(); /* leave no errors in the queue for TLS on this thread */
 	if (wrong)
@@ -41,7 +42,7 @@ enum jose_result embedded_verify(struct embedded *e, struct verifier *v, struct 
 	struct lone_key *made = lone_key_new(&public);
 	if (!made)
 		return JOSE_NO_MEMORY;
-	enum jose_result why = verifier_check_lone(v, made, &e->token);
+	enum jose_result why = verifier_check_lone(v, made, &e->token, e->allowed);
 	if (why == JOSE_OK)
 		*key = made;
 	else

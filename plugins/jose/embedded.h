@@ -12,6 +12,7 @@
 struct embedded {
 	struct token token;
 	json_t *header;                     /* owned */
+	uint64_t allowed;                   /* algorithms */
 	uint8_t thumbprint[THUMBPRINT_LEN]; /* of its `jwk` */
 };
 

@@ -76,16 +76,12 @@ static bool read_header(struct jwe *j)
 	return i < JWE_ALGS && (j->cek_len == 16 || sluice_str_is(j->enc, "A256GCM"));
 }
 
-/* The key of its kid, or the first that suits its algorithm. */
-static const struct jwe_key *find_key(const struct jwe_keys *keys, const struct jwe *j)
+/* Whether a key may be the one: by its kid, or where the token or the key has none. */
+static bool key_fits(const struct jwe_key *key, const struct jwe *j, bool by_kid)
 {
-	for (size_t i = 0; i < keys->n; i++) {
-		const struct jwe_key *key = &keys->v[i];
-		bool is_named = !j->kid.data || !key->kid || sluice_str_is(j->kid, key->kid);
-		if (is_named && (key->algs & JWE_BIT(j->alg)))
-			return key;
-	}
-	return NULL;
+	bool has_both = j->kid.data && key->kid;
+	return (key->algs & JWE_BIT(j->alg)) &&
+		(by_kid ? has_both && sluice_str_is(j->kid, key->kid) : !has_both);
 }
 
 /* ---- the key of the content ---------------------------------------------------------------- */
@@ -209,13 +205,24 @@ static bool decrypt(const struct jwe *j, char *out, size_t *n)
 	return ok;
 }
 
+/* With each key that may be the one: while a key is replaced, the old one stands beside the new. */
+static bool open_with(const struct jwe_keys *keys, struct jwe *j, bool by_kid, char *out, size_t *n)
+{
+	for (size_t i = 0; i < keys->n; i++) {
+		const struct jwe_key *key = &keys->v[i];
+		if (key_fits(key, j, by_kid) &&
+			(j->alg == JWE_ECDH_ES ? agree(j, key->pkey) : unwrap_rsa(j, key->pkey)) &&
+			decrypt(j, out, n))
+			return true;
+	}
+	return false;
+}
+
 enum jose_result jwe_open(const struct jwe_keys *keys, sluice_str text, char *out, size_t *n)
 {
 	struct jwe j = { .header = NULL };
-	bool ok = text.len < INT32_MAX && split(text, j.part) && read_header(&j);
-	const struct jwe_key *key = ok ? find_key(keys, &j) : NULL;
-	ok = key && (j.alg == JWE_ECDH_ES ? agree(&j, key->pkey) : unwrap_rsa(&j, key->pkey)) &&
-		decrypt(&j, out, n);
+	bool ok = text.len < INT32_MAX && split(text, j.part) && read_header(&j) &&
+		(open_with(keys, &j, true, out, n) || open_with(keys, &j, false, out, n));
 	if (!ok)
 		OPENSSL_cleanse(out, text.len);
 	OPENSSL_cleanse(j.cek, sizeof j.cek);

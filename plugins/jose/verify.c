@@ -303,9 +303,9 @@ void lone_key_free(struct lone_key **key)
 }
 
 enum jose_result verifier_check_lone(struct verifier *v, struct lone_key *key,
-	const struct token *t)
+	const struct token *t, uint64_t allowed)
 {
-	if (!(key->key.algs & alg_exact(ALG_BIT(t->alg)) & ALG_PUBLIC))
+	if (!(key->key.algs & alg_exact(ALG_BIT(t->alg)) & alg_exact(allowed) & ALG_PUBLIC))
 		return JOSE_KEY_ALGORITHM;
 	return verify_with(v, &key->prepared, &key->key, t) ? JOSE_OK : JOSE_SIGNATURE;
 }

@@ -37,8 +37,9 @@ struct lone_key;
 /* Takes over what key has, also when it fails: NULL without memory. */
 struct lone_key *lone_key_new(struct key *key);
 void lone_key_free(struct lone_key **key);
-/* Verify the token with that key, whatever its kid, if the key is bound to its algorithm. */
+/* Verify the token with that key, whatever its kid, if the key is bound to its algorithm and that
+ * is among the allowed ones. */
 enum jose_result verifier_check_lone(struct verifier *v, struct lone_key *key,
-	const struct token *t);
+	const struct token *t, uint64_t allowed);
 
 #endif

@@ -10,7 +10,7 @@
 /* ---- the options --------------------------------------------------------------------------- */
 
 /* Why a field cannot carry what the token says, as the end of a sentence. NULL: it can. */
-static const char *name_refused(sluice_str name)
+static const char *name_refused(const struct jwt_conf *conf, sluice_str name)
 {
 	const char *why =
 		sluice_field_refused(SLUICE_REQUEST, SLUICE_FIELD_SET, name, SLUICE_STR(""));
@@ -20,6 +20,13 @@ static const char *name_refused(sluice_str name)
 		return "brings the token";
 	if (sluice_names_alike(name, SLUICE_STR("host")))
 		return "says for which host the request is";
+	if (conf->dpop.mode != DPOP_OFF && sluice_names_alike(name, SLUICE_STR("dpop")))
+		return "brings the proof of the token";
+	for (size_t i = 0; i < conf->places.n; i++) {
+		const struct place *p = &conf->places.v[i];
+		if (p->kind == PLACE_HEADER && sluice_names_alike(name, p->name))
+			return "brings the token";
+	}
 	return NULL;
 }
 
@@ -27,7 +34,7 @@ static const char *name_refused(sluice_str name)
 static const char *row_refused(const struct jwt_conf *conf, size_t i)
 {
 	const sluice_pairs *map = &conf->claims_to_headers;
-	const char *why = name_refused(map->v[i].value);
+	const char *why = name_refused(conf, map->v[i].value);
 	for (size_t j = 0; j < i && !why; j++) {
 		if (sluice_names_alike(map->v[i].value, map->v[j].value))
 			why = "is set from two claims";
@@ -51,7 +58,7 @@ static int check_form(sluice_instance *inst, const struct jwt_conf *conf)
 static int check_payload(sluice_instance *inst, const struct jwt_conf *conf)
 {
 	sluice_str name = conf->claims_field;
-	const char *why = name.len ? name_refused(name) : NULL;
+	const char *why = name.len ? name_refused(conf, name) : NULL;
 	if (name.len && !why)
 		sluice_own(inst, SLUICE_OWN_WORD, name);
 	if (why)

@@ -13,6 +13,7 @@
 #include "judge.h"
 #include "places.h"
 #include "resource.h"
+#include "rules.h"
 #include "state.h"
 #include "worker.h"
 
@@ -109,6 +110,10 @@ static sluice_verdict introspect(sluice_exchange *x, const struct jwt_conf *conf
 	uint64_t hash)
 {
 	struct request_state *state = request_state(x);
+	struct token t;
+	/* a JWT of another type is no access token, whoever vouches for it */
+	if (token_open(&t, text) == JOSE_OK && !rules_accept_type(conf, &t))
+		return answer_refuse(x, conf, REASON_TOKEN_TYPE, SLUICE_STR_NONE);
 	if (!state)
 		return SLUICE_FAIL;
 	state->inquiry.token = text;

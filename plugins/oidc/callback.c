@@ -104,7 +104,7 @@ static sluice_verdict ask_userinfo(sluice_exchange *x, const struct oidc_conf *c
 	const sluice_fetch_request r = { .size = sizeof r,
 		.url = url,
 		.headers = { headers, 2 },
-		.timeout_ms = conf->fetch_timeout,
+		.timeout_ms = conf->keys.fetch_timeout,
 		.max_body = MAX_USERINFO,
 		.ca_file = conf->ca_file };
 	return sluice_fetch(x, &r, on_userinfo);

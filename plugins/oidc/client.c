@@ -105,7 +105,7 @@ bool client_request(sluice_exchange *x, const struct oidc_conf *conf, sluice_str
 		.url = url,
 		.headers = { headers, field.len ? 3 : 2 },
 		.body = body,
-		.timeout_ms = conf->fetch_timeout,
+		.timeout_ms = conf->keys.fetch_timeout,
 		.max_body = TOKEN_ANSWER_MAX,
 		.ca_file = conf->ca_file };
 	return true;

@@ -28,7 +28,6 @@ struct oidc_conf {
 	sluice_str cookie;
 	uint64_t session_lifetime, session_idle, login_timeout, leeway; /* ms */
 	uint64_t refresh_ahead;                                         /* ms */
-	uint64_t fetch_timeout;                                         /* ms */
 	struct source_terms keys;
 	sluice_str ca_file, realm;
 

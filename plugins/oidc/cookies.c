@@ -5,16 +5,18 @@
 
 static const sluice_str cookie_field = { "cookie", 6 };
 
-static bool is_secure(sluice_exchange *x)
+/* A browser that is sent back to an https URL speaks TLS, to whoever stands before the gateway. */
+static bool is_secure(sluice_exchange *x, const struct oidc_conf *conf)
 {
-	return sluice_str_is(sluice_get(x, SLUICE_I_SCHEME), "https");
+	return sluice_str_starts(conf->redirect_uri, SLUICE_STR("https://")) ||
+		sluice_str_is(sluice_get(x, SLUICE_I_SCHEME), "https");
 }
 
 static struct cookie_name make(sluice_exchange *x, const struct oidc_conf *conf, const char *ending,
 	sluice_str word)
 {
-	struct cookie_name n;
-	int len = snprintf(n.text, sizeof n.text, "%s%.*s%s%.*s", is_secure(x) ? "__Host-" : "",
+	struct cookie_name n = { .is_secure = is_secure(x, conf) };
+	int len = snprintf(n.text, sizeof n.text, "%s%.*s%s%.*s", n.is_secure ? "__Host-" : "",
 		(int)conf->cookie.len, conf->cookie.data, ending, (int)word.len, word.data);
 	n.len = (size_t)len < sizeof n.text ? (size_t)len : sizeof n.text - 1;
 	return n;
@@ -122,7 +124,7 @@ static bool set_one(sluice_exchange *x, const struct cookie_name *name, size_t p
 		return false;
 	int n = snprintf(text, room, "%.*s%s=%.*s; Path=/; HttpOnly; SameSite=Lax%s%s",
 		(int)name->len, name->text, ending, (int)value.len, value.len ? value.data : "",
-		age, is_secure(x) ? "; Secure" : "");
+		age, name->is_secure ? "; Secure" : "");
 	sluice_field_add(x, SLUICE_RESPONSE, SLUICE_STR("Set-Cookie"),
 		sluice_str_n(text, (size_t)n));
 	return true;

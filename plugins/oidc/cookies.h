@@ -18,6 +18,7 @@ enum {
 /* A name of ours as it stands in this request: prefix, option, ending. */
 struct cookie_name {
 	char text[COOKIE_NAME + 48];
+	bool is_secure; /* over TLS alone */
 	size_t len;
 };
 

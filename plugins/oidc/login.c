@@ -79,11 +79,12 @@ static void bound_logins(sluice_exchange *x, const struct oidc_conf *conf)
 	uint64_t oldest_ms = UINT64_MAX;
 	sluice_pair c;
 	size_t n = 0;
-	for (size_t iter = 0; cookies_next(x, &iter, &rest, &c);) {
+	for (size_t iter = 0, seen = 0; seen < LOGINS_SEEN && cookies_next(x, &iter, &rest, &c);) {
 		struct login l;
 		if (!sluice_str_starts(c.name, sluice_str_n(all.text, all.len)) ||
 			c.name.len != all.len + LOGIN_WORD)
 			continue;
+		seen++;
 		struct cookie_name name = cookies_login(x, conf, sluice_str_skip(c.name, all.len));
 		if (!read_cookie(x, conf, &name, &l)) {
 			cookies_remove(x, &name);

@@ -12,6 +12,7 @@ enum {
 	LOGIN_SECRET = 43, /* characters of state, nonce and verifier: 32 random bytes */
 	LOGIN_WORD = 8,    /* characters of the state in the cookie's name */
 	LOGINS_MAX = 6,    /* at a time in one browser; a further one ends the oldest */
+	LOGINS_SEEN = 16,  /* cookies that are looked at for that, since anybody can send more */
 };
 
 struct login {

@@ -215,10 +215,31 @@ static int check_after_logout(sluice_instance *inst, const struct oidc_conf *con
 	return -1;
 }
 
+/* The pieces of a session are credentials, by either name. */
+static void own_cookies(sluice_instance *inst, sluice_str cookie)
+{
+	static const char *const prefixes[] = { "", "__Host-" };
+	enum { ROOM = COOKIE_NAME + 16 };
+	for (unsigned p = 0; p < 2; p++) {
+		for (unsigned i = 0; i < COOKIE_PIECES; i++) {
+			char *text = sluice_conf_alloc(inst, ROOM);
+			int n = i ? snprintf(text, ROOM, "%s%.*s.%u", prefixes[p], (int)cookie.len,
+					    cookie.data, i)
+				  : snprintf(text, ROOM, "%s%.*s", prefixes[p], (int)cookie.len,
+					    cookie.data);
+			sluice_own(inst, SLUICE_OWN_CREDENTIAL_COOKIE,
+				sluice_str_n(text, (size_t)n));
+		}
+	}
+}
+
 static int check_cookie(sluice_instance *inst, const struct oidc_conf *conf)
 {
-	if (sluice_str_is_token(conf->cookie) && !sluice_str_starts(conf->cookie, SLUICE_STR("__")))
+	if (sluice_str_is_token(conf->cookie) &&
+		!sluice_str_starts(conf->cookie, SLUICE_STR("__"))) {
+		own_cookies(inst, conf->cookie);
 		return 0;
+	}
 	sluice_conf_error(inst, "cookie", "\"%.*s\" is no name of a cookie", (int)conf->cookie.len,
 		conf->cookie.data);
 	return -1;
@@ -265,12 +286,18 @@ static sluice_str join_scopes(sluice_instance *inst, const sluice_strs *scopes)
 /* "WORD issuer client_id": cookies of another use of the same secret cannot be opened. */
 static sluice_str purpose(sluice_instance *inst, const struct oidc_conf *conf, const char *word)
 {
-	size_t room = strlen(word) + conf->issuer.len + conf->client.client_id.len + 2;
+	size_t room = strlen(word) + conf->issuer.len + conf->client.client_id.len +
+		conf->cookie.len + conf->scope.len + 5;
 	char *text = sluice_conf_alloc(inst, room), *at = sluice_str_put(text, sluice_str_of(word));
 	*at++ = '\n';
 	at = sluice_str_put(at, conf->issuer);
 	*at++ = '\n';
 	at = sluice_str_put(at, conf->client.client_id);
+	*at++ = '\n';
+	at = sluice_str_put(at, conf->cookie);
+	*at++ = '\n';
+	at = sluice_str_put(at, conf->scope);
+	*at++ = conf->forward_access_token ? '+' : '-';
 	return sluice_str_n(text, (size_t)(at - text));
 }
 

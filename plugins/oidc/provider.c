@@ -195,7 +195,7 @@ static void fetch(struct provider *p)
 	sluice_fetch_request r = { .size = sizeof r,
 		.url = p->document_url,
 		.headers = { &accept, 1 },
-		.timeout_ms = p->conf->fetch_timeout,
+		.timeout_ms = p->conf->keys.fetch_timeout,
 		.max_body = MAX_DOCUMENT,
 		.ca_file = p->conf->ca_file };
 	atomic_store(&p->is_fetching, true);

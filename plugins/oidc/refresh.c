@@ -153,7 +153,7 @@ static bool ask(sluice_exchange *x, const struct oidc_conf *conf, const struct s
 /* Whether this request is the one that asks: no other one of the process does. */
 static bool take_claim(const struct oidc_conf *conf, const uint8_t key[static SHA256_DIGEST_LENGTH])
 {
-	uint64_t now = sluice_now_ns(), until = now + (conf->fetch_timeout + 1000) * 1000000;
+	uint64_t now = sluice_now_ns(), until = now + (conf->keys.fetch_timeout + 1000) * 1000000;
 	sluice_cell c;
 	if (!sluice_store_cell(conf->claims, key_str(key), now, &c))
 		return true; /* there is no memory for claims */
@@ -171,9 +171,10 @@ static bool has_expired(const struct session *s)
 	return s->access_until_ms && sluice_unix_ms() >= s->access_until_ms;
 }
 
-static bool is_to_be_renewed(const struct session *s)
+bool refresh_is_due(const struct oidc_conf *conf, const struct session *s)
 {
-	return s->renew_ms && s->refresh_token.data && sluice_unix_ms() >= s->renew_ms;
+	return conf->renewed && s->renew_ms && s->refresh_token.data &&
+		sluice_unix_ms() >= s->renew_ms;
 }
 
 /* What names a refresh: both tokens, as a refresh token may stay the same. */
@@ -225,7 +226,7 @@ static sluice_verdict wait(sluice_exchange *x, const void *arg)
 	make_key(&f->session, key);
 	if (look(conf, key, &f->session, &how))
 		return f->then(x, conf, how);
-	if (waited < conf->fetch_timeout + 1000)
+	if (waited < conf->keys.fetch_timeout + 1000)
 		return sluice_sleep(x, LOOK_EVERY_MS, wait);
 	return f->then(x, conf, without_new(&f->session));
 }
@@ -237,7 +238,7 @@ sluice_verdict refresh_run(sluice_exchange *x, const struct oidc_conf *conf,
 	struct session *s = &f->session;
 	uint8_t key[SHA256_DIGEST_LENGTH];
 	enum refreshed how;
-	if (!conf->renewed || !is_to_be_renewed(s))
+	if (!refresh_is_due(conf, s))
 		return then(x, conf,
 			conf->renewed && has_expired(s) ? REFRESHED_ENDED : REFRESHED_NOT);
 	make_key(s, key);

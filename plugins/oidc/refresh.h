@@ -16,6 +16,9 @@ int refresh_check(sluice_instance *inst, struct oidc_conf *conf);
 /* Look at the session of the flow, and go on by `then`: at once, or after a wait. */
 sluice_verdict refresh_run(sluice_exchange *x, const struct oidc_conf *conf,
 	sluice_verdict (*then)(sluice_exchange *, const struct oidc_conf *, enum refreshed));
+/* Whether the session's tokens are to be renewed: this request, or another one, asks for new ones.
+ */
+bool refresh_is_due(const struct oidc_conf *conf, const struct session *s);
 /* The worker stops: callbacks of what is under way will not come. */
 void refresh_worker_stop(struct refresh_job **jobs);
 

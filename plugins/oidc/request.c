@@ -40,16 +40,18 @@ static bool put(sluice_exchange *x, const struct oidc_conf *conf, struct session
 static sluice_verdict with_session(sluice_exchange *x, const struct oidc_conf *conf,
 	struct session *s)
 {
-	if (is_to_be_touched(conf, s) && (!session_touch(s, sluice_unix_ms()) || !put(x, conf, s)))
+	/* a refresh that is under way brings other tokens: these must not come after them */
+	bool touches = is_to_be_touched(conf, s) && !refresh_is_due(conf, s);
+	if (touches && (!session_touch(s, sluice_unix_ms()) || !put(x, conf, s)))
 		return SLUICE_FAIL;
 	return admit_session(x, conf, s);
 }
 
 static sluice_verdict without_session(sluice_exchange *x, const struct oidc_conf *conf)
 {
+	sluice_credentials_absent(x);
 	if (target_is_navigation(x))
 		return login_begin(x, conf, target_of(x));
-	sluice_credentials_absent(x);
 	return refusal_answer(x, conf, REFUSAL_REQUIRED);
 }
 
