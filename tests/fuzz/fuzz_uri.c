@@ -55,11 +55,12 @@ static void rules_are_kept(sluice_str path, unsigned rules)
 	static const char *const escaped[] = { "%2F", "%5C" };
 	unsigned any = PATH_ESCAPED_REFUSED | PATH_ESCAPED_DECODED;
 	for (size_t i = 0; i < sizeof(escaped) / sizeof(escaped[0]); i++)
-		check(!(rules & any) || !memmem(path.data, path.len, escaped[i], 3),
+		check(!(rules & any) || !path.len || !memmem(path.data, path.len, escaped[i], 3),
 			"%s stays in \"%.*s\"", escaped[i], STR_ARG(path));
-	check(!(rules & PATH_PARAMETERS) || !memchr(path.data, ';', path.len),
+	check(!(rules & PATH_PARAMETERS) || !path.len || !memchr(path.data, ';', path.len),
 		"a parameter stays in \"%.*s\"", STR_ARG(path));
-	check(!(rules & PATH_PARAMETERS_REFUSED) || !memmem(path.data, path.len, "%3B", 3),
+	check(!(rules & PATH_PARAMETERS_REFUSED) || !path.len ||
+			!memmem(path.data, path.len, "%3B", 3),
 		"an escaped parameter stays in \"%.*s\"", STR_ARG(path));
 }
 
