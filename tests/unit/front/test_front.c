@@ -85,6 +85,7 @@ static struct place place(const char *name)
 	struct place p = { .conf = { .name = str_of(name),
 				   .protocols = FRONT_HTTP1,
 				   .timeouts = { 10000, 10000, 10000 },
+				   .linger = { .silence = 10000, .time = 10000 },
 				   .max_head = 8192,
 				   .max_target = 1024,
 				   .max_fields = 20,
