@@ -197,6 +197,19 @@ static const char *read_set(struct jwe_keys *keys, sluice_str text)
 	return wrong;
 }
 
+/* Private keys that the text has by its words. */
+static size_t count_keys(sluice_str text)
+{
+	static const char begin[] = "-----BEGIN ", end[] = "PRIVATE KEY-----";
+	size_t n = 0;
+	while (text.len) {
+		sluice_str line = sluice_str_trim(sluice_str_cut(&text, '\n'));
+		n += sluice_str_starts(line, SLUICE_STR(begin)) && line.len >= sizeof end - 1 &&
+			memcmp(line.data + line.len - (sizeof end - 1), end, sizeof end - 1) == 0;
+	}
+	return n;
+}
+
 static const char *read_pem(struct jwe_keys *keys, sluice_str text)
 {
 	BIO *bio = BIO_new_mem_buf(text.data, (int)text.len);
@@ -213,6 +226,9 @@ static const char *read_pem(struct jwe_keys *keys, sluice_str text)
 		keys->v[keys->n].pkey = pkey;
 		wrong = judge(&keys->v[keys->n++]);
 	}
+	/* one that cannot be read must not be missed in silence, beside others that can */
+	if (!wrong && keys->n && keys->n != count_keys(text))
+		wrong = "a key in it cannot be read, or has a passphrase";
 	BIO_free(bio);
 	return wrong;
 }

@@ -182,7 +182,7 @@ void introspect_stop(struct jwt_conf *conf)
 
 /* The compact form of a JWS or a JWE (RFC 7515 3.1, RFC 7516 3.1): three or five parts, of which
  * the first is a JSON object in base64url, so that it begins with `{` and a quote or a blank. */
-static bool looks_like_jwt(sluice_str s)
+static bool looks_like_jwt(const struct jwt_conf *conf, sluice_str s)
 {
 	size_t dots = 0;
 	if (s.len < 2 || s.data[0] != 'e' || (s.data[1] != 'y' && s.data[1] != 'w'))
@@ -193,7 +193,8 @@ static bool looks_like_jwt(sluice_str s)
 		if (c != '.' && !sluice_is_alnum(c) && c != '-' && c != '_')
 			return false;
 	}
-	return dots == 2 || dots == 4;
+	/* one that is encrypted is ours to read only with a key for it */
+	return dots == 2 || (dots == 4 && conf->decryption);
 }
 
 /* RFC 6750 2.1, b64token: the server is not asked about anything else. */
@@ -214,7 +215,8 @@ bool introspect_wants(const struct jwt_conf *conf, sluice_str token)
 {
 	const struct introspection *in = &conf->introspection;
 	return in->shared &&
-		(in->tokens == INTROSPECT_ALL || conf->n_trusted == 0 || !looks_like_jwt(token));
+		(in->tokens == INTROSPECT_ALL || conf->n_trusted == 0 ||
+			!looks_like_jwt(conf, token));
 }
 
 static void end_question(struct inquiry *q)

@@ -179,6 +179,31 @@ TEST(decrypts_every_algorithm)
 	jwe_keys_free(&keys);
 }
 
+/* While a key is replaced, the old one stands beside the new, and curves beside each other; of
+ * named keys that of the token's kid comes first. */
+TEST(the_second_key_of_a_kind_decrypts_too)
+{
+	struct jwe_keys *keys = keys_of(
+		mint_text("%s%s%s%s", mint_private_pem(MINT_RSA_OTHER), mint_private_pem(MINT_RSA),
+			mint_private_pem(MINT_P384), mint_private_pem(MINT_P256)));
+	for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+		if (ways[i].kind == MINT_P521)
+			continue;
+		assert_string_equal(open_with(keys,
+					    mint_jwe(ways[i].kind, ways[i].alg, "A256GCM", NULL,
+						    INNER)),
+			INNER);
+	}
+	jwe_keys_free(&keys);
+	keys = keys_of(mint_jwks(mint_private_jwk(MINT_RSA_OTHER, NULL, NULL),
+		mint_private_jwk(MINT_RSA, "new", NULL), NULL));
+	assert_string_equal(open_with(keys,
+				    mint_jwe(MINT_RSA, "RSA-OAEP-256", "A256GCM",
+					    ",\"kid\":\"new\"", INNER)),
+		INNER);
+	jwe_keys_free(&keys);
+}
+
 /* Each character matters, and what is wrong is not told. */
 TEST(refuses_changed_tokens)
 {
@@ -270,6 +295,9 @@ TEST(keys_that_do_not_fit_are_mistakes)
 	refuses_keys("{\"keys\":[{\"kty\":\"oct\",\"k\":\"AAAA\"}]}",
 		"no private key of RSA or EC");
 	refuses_keys(mint_jwks(mint_private_jwk(MINT_RSA_1024, "a", NULL), NULL), "2048 to 8192");
+	refuses_keys(mint_text("%s-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+			     mint_private_pem(MINT_RSA)),
+		"cannot be read");
 	refuses_keys(mint_private_pem(MINT_RSA_1024), "2048 to 8192");
 	refuses_keys(mint_private_pem(MINT_ED25519), "neither RSA nor EC");
 	refuses_keys(mint_jwks(mint_private_jwk(MINT_RSA, "a", "\"use\":\"sig\""), NULL),

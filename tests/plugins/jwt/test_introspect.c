@@ -294,6 +294,34 @@ TEST_WITH(one_instance_takes_both_kinds, each, NULL)
 	kit_stop(i);
 }
 
+/* What looks like the stricter option loosens no other. */
+TEST_WITH(types_hold_for_tokens_that_a_server_vouches_for, each, NULL)
+{
+	const char *claims = "{\"iss\":\"" IDP "\",\"exp\":1700000100}";
+	const char *other = mint_token(MINT_P256, "ES256",
+		"{\"alg\":\"ES256\",\"kid\":\"a\",\"typ\":\"logout+jwt\"}", claims);
+	kit_file("keys.json", mint_jwks(mint_jwk(MINT_P256, "a", NULL), NULL));
+	answer(ACTIVE);
+	sluice_instance *i = INSTANCE(KEYS, "introspection.tokens", "all");
+	assert_string_equal(said(i, mint(MINT_P256, "ES256", "a", claims)), "in");
+	assert_string_equal(said(i, other), "401 token-type");
+	assert_int_equal(kit_fetches(ASK_URL), 1);
+	kit_stop(i);
+}
+
+TEST_WITH(the_tenant_counts_without_an_issuer, each, NULL)
+{
+	sluice_instance *i = INSTANCE("issuer", "https://idp.example/{tenantid}/v2.0", "jwks",
+		KEYS_URL, "tenants", "[t-1]");
+	answer("{\"active\":true,\"tid\":\"t-1\"}");
+	assert_string_equal(said(i, "one"), "in");
+	answer("{\"active\":true,\"tid\":\"t-2\"}");
+	assert_string_equal(said(i, "two"), "401 token-issuer");
+	answer("{\"active\":true}");
+	assert_string_equal(said(i, "none"), "401 token-issuer");
+	kit_stop(i);
+}
+
 TEST_WITH(nobody_is_asked_about_what_is_no_token, each, NULL)
 {
 	answer(ACTIVE);
