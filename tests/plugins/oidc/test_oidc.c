@@ -397,6 +397,25 @@ TEST_WITH(tokens_are_refreshed_once, each, NULL)
 	kit_stop(i);
 }
 
+/* A refresh token may be good once: a provider that is slow is asked once all the same. */
+TEST_WITH(a_slow_refresh_is_sent_once, each, NULL)
+{
+	sluice_instance *i = with_refresh_token("slow");
+	answer_refresh("a2", "r2");
+	kit_fetch_after(3000);
+	kit_advance(400000);
+	sluice_exchange *first = ask_with(i);
+	kit_advance(2500);
+	sluice_exchange *second = ask_with(i);
+	kit_advance(600);
+	forwards(first, "Bearer a2");
+	forwards(second, "Bearer a2");
+	assert_int_equal(kit_fetches(IDP "/token"), 2);
+	kit_end(first);
+	kit_end(second);
+	kit_stop(i);
+}
+
 TEST_WITH(all_wait_for_one_refresh_of_a_token_that_has_expired, each, NULL)
 {
 	sluice_instance *i = with_refresh_token("all");
