@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "../shared/url.h"
+#include "issuer_name.h"
 #include "places.h"
 
 #define WELL_KNOWN "/.well-known/oauth-protected-resource"
@@ -104,18 +105,31 @@ static void add_texts(json_t *to, const char *name, const sluice_strs *v)
 }
 
 /* RFC 9728 2: issuers as RFC 8414 has them, which are URLs; a token may also be of one that has
- * none. */
-static void add_servers(json_t *to, const struct jwt_conf *conf)
+ * none. One of many tenants is an issuer for each that is named. */
+static void add_server(sluice_instance *inst, json_t *list, const struct jwt_conf *conf,
+	sluice_str name)
+{
+	const sluice_strs *tenants = &conf->rules.tenants;
+	if (!url_is_http(name))
+		return;
+	if (!issuer_name_is_pattern(name)) {
+		json_array_append_new(list, text_of(name));
+		return;
+	}
+	for (size_t i = 0; i < tenants->n; i++) {
+		if (!sluice_str_is(tenants->v[i], "*"))
+			json_array_append_new(list,
+				text_of(issuer_name_with(inst, name, tenants->v[i])));
+	}
+}
+
+static void add_servers(sluice_instance *inst, json_t *to, const struct jwt_conf *conf)
 {
 	json_t *list = json_array();
-	for (size_t i = 0; i < conf->issuer.n; i++) {
-		if (url_is_http(conf->issuer.v[i]))
-			json_array_append_new(list, text_of(conf->issuer.v[i]));
-	}
-	for (size_t i = 0; i < conf->issuers.n; i++) {
-		if (url_is_http(conf->issuers.v[i].name))
-			json_array_append_new(list, text_of(conf->issuers.v[i].name));
-	}
+	for (size_t i = 0; i < conf->issuer.n; i++)
+		add_server(inst, list, conf, conf->issuer.v[i]);
+	for (size_t i = 0; i < conf->issuers.n; i++)
+		add_server(inst, list, conf, conf->issuers.v[i].name);
 	if (json_array_size(list))
 		json_object_set(to, "authorization_servers", list);
 	json_decref(list);
@@ -129,13 +143,13 @@ static void add_words(json_t *to, const char *name, sluice_str words)
 	json_object_set_new(to, name, list);
 }
 
-static json_t *describe(const struct jwt_conf *conf)
+static json_t *describe(sluice_instance *inst, const struct jwt_conf *conf)
 {
 	json_t *o = json_object();
 	const sluice_strs *scopes = conf->resource_scopes.n ? &conf->resource_scopes
 							    : &conf->scopes;
 	json_object_set_new(o, "resource", text_of(conf->resource));
-	add_servers(o, conf);
+	add_servers(inst, o, conf);
 	if (scopes->n)
 		add_texts(o, "scopes_supported", scopes);
 	add_words(o, "bearer_methods_supported", places_methods(conf));
@@ -179,7 +193,7 @@ int resource_check(sluice_instance *inst, struct jwt_conf *conf)
 		conf->audience = (sluice_strs){ &conf->resource, 1 };
 	if (conf->resource_metadata.len)
 		return 0; /* somebody else serves it */
-	json_t *o = describe(conf);
+	json_t *o = describe(inst, conf);
 	char *text = json_dumps(o, JSON_COMPACT);
 	json_decref(o);
 	if (!text) {

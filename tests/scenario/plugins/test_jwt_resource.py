@@ -133,3 +133,17 @@ def test_a_route_of_the_file_comes_first(gateway, rs256):
     done = subprocess.run([program, "explain", "-c", g.config_path, "--plugin-dir", plugins, "GET", f"http://api.test{WELL_KNOWN}/one"],
                           capture_output=True, text=True, check=True, cwd=g.folder)
     assert 'the document of plugin instance "a"' in done.stdout, done.stdout
+
+
+def test_one_authorization_server_for_each_tenant(gateway):
+    """Azure's issuers have a mark in the place of the tenant, which is no URL of anybody."""
+    g = gateway("""
+listeners:
+  - { name: public, address: "127.0.0.1:@public@" }
+plugins:
+  login: { use: jwt, issuer: "https://idp.test/{tenantid}/v2.0", tenants: [t-1, t-2], jwks: "http://127.0.0.1:1/keys", resource: "https://api.test/mcp" }
+routes:
+  - { name: all, match: { path: /* }, plugins: [login], respond: { status: 200 } }
+""")
+    r = g.get("/.well-known/oauth-protected-resource/mcp", [("Host", "api.test")])
+    assert json.loads(r.body)["authorization_servers"] == ["https://idp.test/t-1/v2.0", "https://idp.test/t-2/v2.0"]
