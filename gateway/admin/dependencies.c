@@ -55,18 +55,6 @@ void dependencies_write_reasons(struct json_out *o, const struct snapshot *snap,
 
 /* ---- status -------------------------------------------------------------------------------- */
 
-static void put_str(struct json_out *o, const char *name, sluice_str v)
-{
-	json_key(o, str_of(name));
-	json_str(o, v);
-}
-
-static void put_uint(struct json_out *o, const char *name, uint64_t v)
-{
-	json_key(o, str_of(name));
-	json_uint(o, v);
-}
-
 static void put_seconds(struct json_out *o, const char *name, uint64_t from_ns, uint64_t to_ns)
 {
 	json_key(o, str_of(name));
@@ -79,19 +67,19 @@ static void write_one(void *ctx, const sluice_instance *inst, const struct depen
 	const sluice_dependency *t = &d->told;
 	uint64_t now = clock_ns();
 	json_open(o, '{');
-	put_str(o, "plugin", inst->name);
-	put_str(o, "name", t->name);
-	put_str(o, "state", str_of(dependency_state_name(t->state)));
+	json_put_str(o, "plugin", inst->name);
+	json_put_str(o, "name", t->name);
+	json_put_str(o, "state", str_of(dependency_state_name(t->state)));
 	if (t->source.len)
-		put_str(o, "source", t->source);
-	put_uint(o, "entries", t->entries);
+		json_put_str(o, "source", t->source);
+	json_put_uint(o, "entries", t->entries);
 	if (t->current_ns)
 		put_seconds(o, "age_s", t->current_ns, now);
 	if (t->next_ns)
 		put_seconds(o, "next_in_s", now, t->next_ns);
-	put_uint(o, "failures", t->failures);
+	json_put_uint(o, "failures", t->failures);
 	if (t->text.len)
-		put_str(o, "error", t->text);
+		json_put_str(o, "error", t->text);
 	json_close(o, '}');
 }
 

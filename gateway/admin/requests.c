@@ -52,33 +52,18 @@ bool requests_parse(sluice_str query, struct progress_filter *f, sluice_str *bad
 
 /* ---- the document -------------------------------------------------------------------------- */
 
-static void put_uint(struct json_out *o, const char *name, uint64_t v)
-{
-	json_key(o, str_of(name));
-	json_uint(o, v);
-}
-
-/* Write nothing for an empty value. */
-static void put_str(struct json_out *o, const char *name, sluice_str v)
-{
-	if (!v.len)
-		return;
-	json_key(o, str_of(name));
-	json_str(o, v);
-}
-
 static void requests_lane(struct json_out *o, const char *name, const struct progress_lane *l)
 {
 	json_key(o, str_of(name));
 	json_open(o, '{');
-	put_str(o, "way", str_of(l->way));
-	put_str(o, "state", str_of(l->ended ? "ended" : l->n_holds ? "held" : "moves"));
+	json_put_some(o, "way", str_of(l->way));
+	json_put_some(o, "state", str_of(l->ended ? "ended" : l->n_holds ? "held" : "moves"));
 	json_key(o, STR("holds"));
 	json_open(o, '[');
 	for (unsigned i = 0; i < l->n_holds; i++) {
 		json_open(o, '{');
-		put_str(o, "hold", str_of(l->holds[i].name));
-		put_uint(o, "ms", l->holds[i].ms);
+		json_put_some(o, "hold", str_of(l->holds[i].name));
+		json_put_uint(o, "ms", l->holds[i].ms);
 		json_close(o, '}');
 	}
 	json_close(o, ']');
@@ -91,10 +76,10 @@ static void requests_plugins(struct json_out *o, const struct progress *p)
 	json_open(o, '[');
 	for (unsigned i = 0; i < p->n_plugins; i++) {
 		json_open(o, '{');
-		put_str(o, "instance", p->plugins[i].instance);
-		put_str(o, "hook", str_of(p->plugins[i].hook));
-		put_str(o, "waits_for", str_of(p->plugins[i].waits_for));
-		put_uint(o, "ms", p->plugins[i].ms);
+		json_put_some(o, "instance", p->plugins[i].instance);
+		json_put_some(o, "hook", str_of(p->plugins[i].hook));
+		json_put_some(o, "waits_for", str_of(p->plugins[i].waits_for));
+		json_put_uint(o, "ms", p->plugins[i].ms);
 		json_close(o, '}');
 	}
 	json_close(o, ']');
@@ -102,15 +87,15 @@ static void requests_plugins(struct json_out *o, const struct progress *p)
 
 static void requests_upstream(struct json_out *o, const struct progress *p)
 {
-	put_str(o, "upstream", p->upstream);
-	put_str(o, "server", p->server);
-	put_uint(o, "tries", p->tries);
+	json_put_some(o, "upstream", p->upstream);
+	json_put_some(o, "server", p->server);
+	json_put_uint(o, "tries", p->tries);
 	json_key(o, STR("failures"));
 	json_open(o, '[');
 	for (const struct upstream_failure *f = p->failures; f; f = f->next) {
 		json_open(o, '{');
-		put_str(o, "server", f->server);
-		put_str(o, "reason", str_of(f->reason));
+		json_put_some(o, "server", f->server);
+		json_put_some(o, "reason", str_of(f->reason));
 		json_close(o, '}');
 	}
 	json_close(o, ']');
@@ -120,30 +105,30 @@ static void requests_one(struct json_out *o, unsigned worker, const struct progr
 	uint64_t now_ns)
 {
 	json_open(o, '{');
-	put_str(o, "id", p->id);
-	put_uint(o, "worker", worker);
-	put_uint(o, "ms", now_ns > p->started_ns ? (now_ns - p->started_ns) / NS_PER_MS : 0);
-	put_str(o, "listener", p->listener);
-	put_str(o, "client", p->client);
-	put_str(o, "protocol", http_version_of(p->version)->name);
-	put_str(o, "method", p->method);
-	put_str(o, "host", p->host);
-	put_str(o, "path", p->path);
-	put_str(o, "query", p->query);
-	put_str(o, "route", p->route);
-	put_str(o, "state", str_of(p->state->name));
-	put_uint(o, "state_ms", p->state_ms);
-	put_str(o, "waits_for", p->waits_for);
-	put_str(o, "bounded_by", str_of(p->state->bound));
+	json_put_some(o, "id", p->id);
+	json_put_uint(o, "worker", worker);
+	json_put_uint(o, "ms", now_ns > p->started_ns ? (now_ns - p->started_ns) / NS_PER_MS : 0);
+	json_put_some(o, "listener", p->listener);
+	json_put_some(o, "client", p->client);
+	json_put_some(o, "protocol", http_version_of(p->version)->name);
+	json_put_some(o, "method", p->method);
+	json_put_some(o, "host", p->host);
+	json_put_some(o, "path", p->path);
+	json_put_some(o, "query", p->query);
+	json_put_some(o, "route", p->route);
+	json_put_some(o, "state", str_of(p->state->name));
+	json_put_uint(o, "state_ms", p->state_ms);
+	json_put_some(o, "waits_for", p->waits_for);
+	json_put_some(o, "bounded_by", str_of(p->state->bound));
 	if (p->status)
-		put_uint(o, "status", p->status);
+		json_put_uint(o, "status", p->status);
 	requests_upstream(o, p);
 	requests_plugins(o, p);
 	requests_lane(o, "request_body", &p->lanes[SLUICE_REQUEST]);
 	requests_lane(o, "response_body", &p->lanes[SLUICE_RESPONSE]);
-	put_uint(o, "bytes_in", p->bytes_in);
-	put_uint(o, "bytes_out", p->bytes_out);
-	put_str(o, "story", p->story);
+	json_put_uint(o, "bytes_in", p->bytes_in);
+	json_put_uint(o, "bytes_out", p->bytes_out);
+	json_put_some(o, "story", p->story);
 	json_close(o, '}');
 }
 
@@ -178,9 +163,9 @@ void requests_write(struct json_out *o, const struct gather_answer *v, unsigned 
 	qsort(all, total, sizeof(*all), older_first);
 	told = total < limit ? total : limit;
 	json_open(o, '{');
-	put_uint(o, "total", total + more);
-	put_uint(o, "left_out", total + more - told);
-	put_uint(o, "silent_workers", silent);
+	json_put_uint(o, "total", total + more);
+	json_put_uint(o, "left_out", total + more - told);
+	json_put_uint(o, "silent_workers", silent);
 	json_key(o, STR("requests"));
 	json_open(o, '[');
 	for (size_t i = 0; i < told; i++)

@@ -321,21 +321,15 @@ void explain_print(const struct explained *e, bool all)
 
 /* ---- JSON ---------------------------------------------------------------------------------- */
 
-static void put(struct json_out *o, const char *name, sluice_str value)
-{
-	json_key(o, str_of(name));
-	json_str(o, value);
-}
-
 static void put_listener(struct json_out *o, const struct explained *e)
 {
 	json_key(o, STR("listener"));
 	json_open(o, '{');
-	put(o, "name", e->listener->conf->name);
-	put(o, "address", e->listener->conf->address);
+	json_put_str(o, "name", e->listener->conf->name);
+	json_put_str(o, "address", e->listener->conf->address);
 	json_key(o, STR("tls"));
 	json_bool(o, e->listener->tls != NULL);
-	put(o, "why", str_of(e->listener_why));
+	json_put_str(o, "why", str_of(e->listener_why));
 	json_close(o, '}');
 }
 
@@ -343,9 +337,9 @@ static void put_request(struct json_out *o, const struct explained *e)
 {
 	json_key(o, STR("request"));
 	json_open(o, '{');
-	put(o, "method", e->head.method_text);
-	put(o, "host", e->head.host);
-	put(o, "path", e->head.path);
+	json_put_str(o, "method", e->head.method_text);
+	json_put_str(o, "host", e->head.host);
+	json_put_str(o, "path", e->head.path);
 	json_key(o, STR("captures"));
 	json_open(o, '{');
 	for (unsigned i = 0; i < e->captures.n; i++) {
@@ -367,9 +361,9 @@ static void put_refusal(struct json_out *o, const struct explained *e)
 	json_open(o, '{');
 	json_key(o, STR("status"));
 	json_int(o, err->status);
-	put(o, "code", str_of(err->code));
+	json_put_str(o, "code", str_of(err->code));
 	if (e->allow.data)
-		put(o, "allow", e->allow);
+		json_put_str(o, "allow", e->allow);
 	json_close(o, '}');
 }
 
@@ -381,11 +375,11 @@ static void put_item(struct json_out *o, const struct chain *c, uint32_t at, boo
 	const char *hooks[HOOKS];
 	size_t n = hooks_of(item->plugin, hooks);
 	json_open(o, '{');
-	put(o, "instance", inst->name);
-	put(o, "plugin", str_of(item->plugin->name));
-	put(o, "of", of_listener ? STR("listener") : STR("route"));
-	put(o, "mode", inst->mode == INSTANCE_REPORT ? STR("report") : STR("enforce"));
-	put(o, "on_error", inst->on_error == INSTANCE_SKIP ? STR("skip") : STR("deny"));
+	json_put_str(o, "instance", inst->name);
+	json_put_str(o, "plugin", str_of(item->plugin->name));
+	json_put_str(o, "of", of_listener ? STR("listener") : STR("route"));
+	json_put_str(o, "mode", inst->mode == INSTANCE_REPORT ? STR("report") : STR("enforce"));
+	json_put_str(o, "on_error", inst->on_error == INSTANCE_SKIP ? STR("skip") : STR("deny"));
 	json_key(o, STR("any_of"));
 	if (alternative) {
 		json_open(o, '{');
@@ -442,27 +436,27 @@ static void put_upstream(struct json_out *o, const struct explained *e,
 	}
 	const struct upstream_server *v = u->conf->servers.v;
 	json_open(o, '{');
-	put(o, "name", u->conf->name);
-	put(o, "balance", balance_of(u->conf));
+	json_put_str(o, "name", u->conf->name);
+	json_put_str(o, "balance", balance_of(u->conf));
 	if (u->conf->balance.plugin.len)
-		put(o, "balance_plugin", u->conf->balance.plugin);
+		json_put_str(o, "balance_plugin", u->conf->balance.plugin);
 	if (u->conf->discovery.len)
-		put(o, "discovery", u->conf->discovery);
+		json_put_str(o, "discovery", u->conf->discovery);
 	if (u->conf->discover.srv.len)
-		put(o, "srv", u->conf->discover.srv);
+		json_put_str(o, "srv", u->conf->discover.srv);
 	if (u->conf->discover.file.len)
-		put(o, "file", u->conf->discover.file);
+		json_put_str(o, "file", u->conf->discover.file);
 	if (u->hash_by)
-		put(o, "hash_by", u->conf->hash.by);
+		json_put_str(o, "hash_by", u->conf->hash.by);
 	if (u->conf->sticky.cookie.len)
-		put(o, "sticky_cookie", u->conf->sticky.cookie);
+		json_put_str(o, "sticky_cookie", u->conf->sticky.cookie);
 	json_key(o, STR("tls"));
 	json_bool(o, u->client != NULL);
 	json_key(o, STR("servers"));
 	json_open(o, '[');
 	for (size_t i = 0; i < u->conf->servers.n; i++) {
 		json_open(o, '{');
-		put(o, "address", v[i].address);
+		json_put_str(o, "address", v[i].address);
 		json_key(o, STR("weight"));
 		json_uint(o, v[i].weight);
 		if (v[i].backup) {
@@ -470,7 +464,7 @@ static void put_upstream(struct json_out *o, const struct explained *e,
 			json_bool(o, true);
 		}
 		if (v[i].zone.len)
-			put(o, "zone", v[i].zone);
+			json_put_str(o, "zone", v[i].zone);
 		json_close(o, '}');
 	}
 	json_close(o, ']');
@@ -511,7 +505,7 @@ static void put_mirror(struct json_out *o, const struct explained *e)
 		return;
 	}
 	json_open(o, '{');
-	put(o, "to", e->snap->upstreams[m->upstream].conf->name);
+	json_put_str(o, "to", e->snap->upstreams[m->upstream].conf->name);
 	json_key(o, STR("percent"));
 	json_strf(o, "%.2f", m->share / 100.0);
 	json_close(o, '}');
@@ -528,11 +522,11 @@ static void put_upstreams(struct json_out *o, const struct explained *e)
 static void put_route(struct json_out *o, const struct explain_route *r)
 {
 	json_open(o, '{');
-	put(o, "route", r->route->name);
-	put(o, "verdict", str_of(verdicts[r->verdict]));
+	json_put_str(o, "route", r->route->name);
+	json_put_str(o, "verdict", str_of(verdicts[r->verdict]));
 	if (r->verdict != ROUTE_WINS && r->verdict != ROUTE_NOT_REACHED)
-		put(o, "part", str_of(route_part_name(r->part)));
-	put(o, "why", str_of(r->why));
+		json_put_str(o, "part", str_of(route_part_name(r->part)));
+	json_put_str(o, "why", str_of(r->why));
 	json_close(o, '}');
 }
 
@@ -551,12 +545,12 @@ void explain_print_json(const struct explained *e)
 	else
 		json_null(&o);
 	if (e->route && e->route->document_of)
-		put(&o, "document_of", e->route->document_of->name);
+		json_put_str(&o, "document_of", e->route->document_of->name);
 	if (e->route) {
 		json_key(&o, STR("matched"));
 		json_open(&o, '{');
-		put(&o, "host", e->rule->host_texts[e->entry.host]);
-		put(&o, "path", e->rule->path_texts[e->entry.path]);
+		json_put_str(&o, "host", e->rule->host_texts[e->entry.host]);
+		json_put_str(&o, "path", e->rule->path_texts[e->entry.path]);
 		json_close(&o, '}');
 	}
 	json_key(&o, STR("open"));

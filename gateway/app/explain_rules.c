@@ -118,16 +118,10 @@ static void put_word(void *ctx, sluice_str word)
 	json_str(ctx, word);
 }
 
-static void put_number(struct json_out *o, const char *name, uint64_t n)
-{
-	json_key(o, str_of(name));
-	json_uint(o, n);
-}
-
 static void put_retry(struct json_out *o, const struct retry_rules *r)
 {
 	json_open(o, '{');
-	put_number(o, "tries", r->tries);
+	json_put_uint(o, "tries", r->tries);
 	json_key(o, STR("on"));
 	json_open(o, '[');
 	each_on(r, put_word, o);
@@ -138,9 +132,9 @@ static void put_retry(struct json_out *o, const struct retry_rules *r)
 	json_close(o, ']');
 	json_key(o, STR("budget_percent"));
 	json_strf(o, "%.2f", r->budget < BUDGET_ALL ? r->budget / 100.0 : 100.0);
-	put_number(o, "within_ms", r->within_ns == TIMER_NEVER ? 0 : r->within_ns / NS_PER_MS);
-	put_number(o, "backoff_ms", r->backoff_ns / NS_PER_MS);
-	put_number(o, "max_body", r->max_body);
+	json_put_uint(o, "within_ms", r->within_ns == TIMER_NEVER ? 0 : r->within_ns / NS_PER_MS);
+	json_put_uint(o, "backoff_ms", r->backoff_ns / NS_PER_MS);
+	json_put_uint(o, "max_body", r->max_body);
 	json_close(o, '}');
 }
 
@@ -148,9 +142,9 @@ static void put_hedge(struct json_out *o, const struct retry_rules *r)
 {
 	json_open(o, '{');
 	if (r->hedge_ns)
-		put_number(o, "after_ms", r->hedge_ns / NS_PER_MS);
+		json_put_uint(o, "after_ms", r->hedge_ns / NS_PER_MS);
 	else
-		put_number(o, "after_percent", r->hedge_percent);
+		json_put_uint(o, "after_percent", r->hedge_percent);
 	json_key(o, STR("grpc"));
 	json_bool(o, r->hedges_calls);
 	json_close(o, '}');
@@ -165,7 +159,7 @@ void explain_put_rules(struct json_out *o, const struct explained *e,
 	json_key(o, STR("rules"));
 	json_str(o, f.of_route ? STR("route") : STR("upstream"));
 	if (f.r->try_ns)
-		put_number(o, "try_ms", f.r->try_ns / NS_PER_MS);
+		json_put_uint(o, "try_ms", f.r->try_ns / NS_PER_MS);
 	if (f.r->is_given) {
 		json_key(o, STR("retry"));
 		put_retry(o, f.r);

@@ -83,37 +83,29 @@ void token_judgement_print(const struct token_judgement *j)
 
 /* ---- JSON ---------------------------------------------------------------------------------- */
 
-static void member(struct json_out *o, const char *name, sluice_str s)
-{
-	if (s.len == 0)
-		return;
-	json_key(o, str_of(name));
-	json_str(o, s);
-}
-
 static void put_step(struct json_out *o, const struct token_step *s)
 {
 	json_open(o, '{');
-	member(o, "rule", s->rule);
+	json_put_some(o, "rule", s->rule);
 	json_key(o, STR("passed"));
 	json_bool(o, !s->code.data);
-	member(o, "found", s->found);
-	member(o, "wanted", s->wanted);
+	json_put_some(o, "found", s->found);
+	json_put_some(o, "wanted", s->wanted);
 	if (s->code.data) {
 		json_key(o, STR("status"));
 		json_int(o, s->status);
 	}
-	member(o, "code", s->code);
-	member(o, "detail", s->detail);
+	json_put_some(o, "code", s->code);
+	json_put_some(o, "detail", s->detail);
 	json_close(o, '}');
 }
 
 static void put_opinion(struct json_out *o, const struct token_opinion *p)
 {
 	json_open(o, '{');
-	member(o, "instance", p->inst->name);
-	member(o, "plugin", str_of(p->inst->plugin->name));
-	member(o, "verdict",
+	json_put_some(o, "instance", p->inst->name);
+	json_put_some(o, "plugin", str_of(p->inst->plugin->name));
+	json_put_some(o, "verdict",
 		str_of(sum_name(p->verdict == SLUICE_NEXT    ? TOKEN_ADMITTED
 				: p->verdict == SLUICE_REPLY ? TOKEN_REFUSED
 							     : TOKEN_UNKNOWN)));
@@ -131,8 +123,8 @@ void token_judgement_print_json(const struct token_judgement *j)
 	json_init_heap(&o, 16 << 20);
 	o.pretty = true;
 	json_open(&o, '{');
-	member(&o, "route", j->route);
-	member(&o, "verdict", str_of(sum_name(token_judgement_sum(j))));
+	json_put_some(&o, "route", j->route);
+	json_put_some(&o, "verdict", str_of(sum_name(token_judgement_sum(j))));
 	json_key(&o, STR("plugins"));
 	json_open(&o, '[');
 	for (size_t i = 0; i < j->n; i++)

@@ -262,3 +262,21 @@ void json_null(struct json_out *o)
 	json_sep(o);
 	json_raw(o, STR("null"));
 }
+
+void json_put_str(struct json_out *o, const char *name, sluice_str s)
+{
+	json_key(o, str_of(name));
+	json_str(o, s);
+}
+
+void json_put_some(struct json_out *o, const char *name, sluice_str s)
+{
+	if (s.len)
+		json_put_str(o, name, s);
+}
+
+void json_put_uint(struct json_out *o, const char *name, uint64_t v)
+{
+	json_key(o, str_of(name));
+	json_uint(o, v);
+}

@@ -48,6 +48,11 @@ void json_fixed(struct json_out *o, uint64_t v, unsigned decimals);
 void json_bool(struct json_out *o, bool v);
 void json_null(struct json_out *o);
 
+/* A member: its name and its value. json_put_some(): nothing for an empty value. */
+void json_put_str(struct json_out *o, const char *name, sluice_str s);
+void json_put_some(struct json_out *o, const char *name, sluice_str s);
+void json_put_uint(struct json_out *o, const char *name, uint64_t v);
+
 /* Bytes as they are, without a comma before them: for parts rendered beforehand, and the newline
  * after a document. */
 void json_raw_slow(struct json_out *o, const char *p, size_t n);
