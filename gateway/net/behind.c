@@ -1,7 +1,9 @@
 /* What transports that stand before another one share. See the header. */
 #include "net/behind.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 void behind_hand_over(struct stream *s)
 {
@@ -51,4 +53,32 @@ enum io behind_send(struct stream *s, const char *bytes, size_t len, size_t *sen
 		*sent += n;
 	}
 	return IO_OK;
+}
+
+enum io behind_look(struct stream *s, char *bytes, size_t room, size_t *n)
+{
+	ssize_t got;
+	if (!(s->flags & STREAM_RD))
+		return IO_AGAIN;
+	do {
+		got = recv(s->fd, bytes, room, MSG_PEEK);
+	} while (got < 0 && errno == EINTR);
+	if (got < 0 && errno == EAGAIN) {
+		s->flags &= (uint16_t)~STREAM_RD;
+		return IO_AGAIN;
+	}
+	*n = got > 0 ? (size_t)got : 0;
+	return got > 0 ? IO_OK : IO_EOF;
+}
+
+enum io behind_take(struct stream *s, char *bytes, size_t room, size_t n, size_t len)
+{
+	bool has_ended = s->flags & STREAM_HUP;
+	if (len == 0 && has_ended)
+		return IO_EOF;
+	if ((len == 0 || len == n) && n < room && !has_ended)
+		s->flags &= (uint16_t)~STREAM_RD; /* what follows comes with a new event */
+	if (len == 0)
+		return IO_AGAIN;
+	return recv(s->fd, bytes, len, 0) == (ssize_t)len ? IO_OK : IO_FAIL;
 }

@@ -26,4 +26,15 @@ enum io behind_write(struct stream *s);
 /* Write what is left of len bytes; *sent goes on. They do not count as the stream's. */
 enum io behind_send(struct stream *s, const char *bytes, size_t len, size_t *sent);
 
+/*
+ * What the other side says before the next transport's bytes is looked at where it waits, and taken
+ * when it is whole: what follows it is the next transport's to read.
+ *
+ * behind_look(): IO_OK: *n bytes wait, at most room. IO_EOF: the connection ended, or broke.
+ * behind_take(): of n bytes that were looked at, the first len are taken; 0: it is not whole yet.
+ * IO_AGAIN: more has to come. IO_EOF: the connection ended within it. IO_FAIL: it broke.
+ */
+enum io behind_look(struct stream *s, char *bytes, size_t room, size_t *n);
+enum io behind_take(struct stream *s, char *bytes, size_t room, size_t n, size_t len);
+
 #endif

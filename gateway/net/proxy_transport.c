@@ -1,8 +1,6 @@
 /* PROXY headers before another transport. See proxy_transport.h for the idea. */
 #include "net/proxy_transport.h"
 
-#include <errno.h>
-
 #include "base/mem.h"
 #include "net/behind.h"
 
@@ -26,37 +24,27 @@ static enum io reader_fail(struct reader *r, const char *why)
 	return IO_FAIL;
 }
 
-/* The header is looked at where it waits, and taken when it is whole: what follows it is the next
- * transport's to read. */
 static enum io reader_handshake(struct stream *s)
 {
 	struct reader *r = s->tls;
 	struct proxy_header h;
 	char bytes[PROXY_HEADER_MAX];
-	ssize_t n;
-
-	if (!(s->flags & STREAM_RD))
-		return IO_AGAIN;
-	do {
-		n = recv(s->fd, bytes, sizeof(bytes), MSG_PEEK);
-	} while (n < 0 && errno == EINTR);
-	if (n < 0 && errno == EAGAIN) {
-		s->flags &= (uint16_t)~STREAM_RD;
-		return IO_AGAIN;
-	}
-	if (n <= 0)
+	size_t n;
+	enum io io = behind_look(s, bytes, sizeof(bytes), &n);
+	if (io == IO_EOF)
 		return reader_fail(r, "the connection ended before it");
-	int len = proxy_header_parse(bytes, (size_t)n, &h, &r->why);
+	if (io != IO_OK)
+		return io;
+	int len = proxy_header_parse(bytes, n, &h, &r->why);
 	if (len < 0)
 		return IO_FAIL;
-	if (len == 0 && (s->flags & STREAM_HUP))
+	io = behind_take(s, bytes, sizeof(bytes), n, (size_t)len);
+	if (io == IO_EOF)
 		return reader_fail(r, "the connection ended within it");
-	if ((len == 0 || len == n) && (size_t)n < sizeof(bytes) && !(s->flags & STREAM_HUP))
-		s->flags &= (uint16_t)~STREAM_RD; /* what follows comes with a new event */
-	if (len == 0)
-		return IO_AGAIN;
-	if (recv(s->fd, bytes, (size_t)len, 0) != len)
+	if (io == IO_FAIL)
 		return reader_fail(r, "the connection broke");
+	if (io != IO_OK)
+		return io;
 	return r->on_header(s, &h) ? behind_go_on(s) : IO_FAIL;
 }
 

@@ -1,9 +1,7 @@
 /* Tunnels through HTTP proxies. See the header. */
 #include "net/tunnel_transport.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <sys/socket.h>
 
 #include "base/mem.h"
 #include "net/behind.h"
@@ -62,36 +60,23 @@ __attribute__((format(printf, 2, 3))) static enum io tunnel_fail(struct tunnel *
 	return IO_FAIL;
 }
 
-/* The answer is looked at where it waits, and taken when its head is whole: what follows it is the
- * next transport's to read. */
 static enum io tunnel_receive(struct stream *s, int *status)
 {
 	struct tunnel *t = s->tls;
 	char bytes[TUNNEL_ANSWER_MAX];
-	ssize_t n;
-	if (!(s->flags & STREAM_RD))
-		return IO_AGAIN;
-	do {
-		n = recv(s->fd, bytes, sizeof(bytes), MSG_PEEK);
-	} while (n < 0 && errno == EINTR);
-	if (n < 0 && errno == EAGAIN) {
-		s->flags &= (uint16_t)~STREAM_RD;
-		return IO_AGAIN;
-	}
-	if (n <= 0)
+	size_t n;
+	enum io io = behind_look(s, bytes, sizeof(bytes), &n);
+	if (io == IO_EOF)
 		return tunnel_fail(t, "the proxy closed the connection");
-	int len = tunnel_answer_read(str_n(bytes, (size_t)n), status);
+	if (io != IO_OK)
+		return io;
+	int len = tunnel_answer_read(str_n(bytes, n), status);
 	if (len < 0)
 		return tunnel_fail(t, "the proxy's answer is not HTTP, or too long");
-	if (len == 0 && (s->flags & STREAM_HUP))
+	io = behind_take(s, bytes, sizeof(bytes), n, (size_t)len);
+	if (io == IO_EOF)
 		return tunnel_fail(t, "the proxy closed the connection within its answer");
-	if ((len == 0 || len == n) && (size_t)n < sizeof(bytes) && !(s->flags & STREAM_HUP))
-		s->flags &= (uint16_t)~STREAM_RD; /* what follows comes with a new event */
-	if (len == 0)
-		return IO_AGAIN;
-	if (recv(s->fd, bytes, (size_t)len, 0) != len)
-		return tunnel_fail(t, "the connection to the proxy broke");
-	return IO_OK;
+	return io == IO_FAIL ? tunnel_fail(t, "the connection to the proxy broke") : io;
 }
 
 static enum io tunnel_handshake(struct stream *s)
