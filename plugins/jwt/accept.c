@@ -54,8 +54,6 @@ sluice_verdict accept_claims(sluice_exchange *x, const struct jwt_conf *conf,
 	e->hash = v->hash;
 	if (e->when.until > now)
 		cache_put(&w->cache, e, issuers_keys(sluice_published(x)), now);
-	e->refs++; /* without memory the clean-up is done at once */
-	sluice_cleanup(x, entry_unref, e);
 	sluice_verdict verdict = admit_token(x, conf, e);
 	entry_unref(e);
 	return verdict;

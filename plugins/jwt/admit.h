@@ -8,8 +8,8 @@
 #include "cache.h"
 #include "conf.h"
 
-/* Worker: admit the request or refuse it, perhaps after a wait. The entry has to live as long as
- * the exchange. */
+/* Worker: admit the request or refuse it, perhaps after a wait. e is borrowed: the exchange takes a
+ * reference of its own. */
 sluice_verdict admit_token(sluice_exchange *x, const struct jwt_conf *conf, struct entry *e);
 
 #endif

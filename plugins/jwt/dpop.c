@@ -221,12 +221,13 @@ static enum reason judge_scheme(sluice_exchange *x, const struct jwt_conf *conf,
 }
 
 sluice_verdict dpop_judge(sluice_exchange *x, const struct jwt_conf *conf, struct entry *e,
-	sluice_store_fn then)
+	sluice_store_fn then, bool *is_then_s)
 {
 	struct dpop_proof proof;
 	uint64_t ttl_ms;
 	sluice_verdict verdict = SLUICE_FAIL;
 	enum reason why = judge_scheme(x, conf, e);
+	*is_then_s = false;
 	if (why != REASON_NONE)
 		return refuse(x, conf, why);
 	if (!e->binding)
@@ -236,5 +237,6 @@ sluice_verdict dpop_judge(sluice_exchange *x, const struct jwt_conf *conf, struc
 	if (why != REASON_NONE)
 		return refuse(x, conf, why);
 	enum seen seen = dpop_seen_note(x, &conf->dpop, proof.id, ttl_ms, then, &verdict);
-	return seen == SEEN_LATER ? verdict : end(x, conf, seen);
+	*is_then_s = seen == SEEN_LATER;
+	return *is_then_s ? verdict : end(x, conf, seen);
 }

@@ -21,10 +21,11 @@ enum reason dpop_find(sluice_exchange *x, sluice_str *token);
 /*
  * Worker, where the instance takes DPoP: whether the token may be used by this request.
  * SLUICE_NEXT: it may. SLUICE_WAIT: the store is asked; then runs, and gives its answer to
- * dpop_answered(). Any other verdict: it was refused.
+ * dpop_answered(). Any other verdict: it was refused. *is_then_s: the verdict is that of then,
+ * which has run already, or will.
  */
 sluice_verdict dpop_judge(sluice_exchange *x, const struct jwt_conf *conf, struct entry *e,
-	sluice_store_fn then);
+	sluice_store_fn then, bool *is_then_s);
 sluice_verdict dpop_answered(sluice_exchange *x, const struct jwt_conf *conf, sluice_status st,
 	const sluice_value *v);
 

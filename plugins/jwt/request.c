@@ -151,7 +151,5 @@ sluice_verdict request_judge(sluice_exchange *x, const void *arg)
 		return introspect(x, conf, text, hash);
 	if (!e)
 		return jwt_verify(x, conf, text, hash, keys);
-	e->refs++;
-	sluice_cleanup(x, entry_unref, e);
 	return admit_token(x, conf, e);
 }
