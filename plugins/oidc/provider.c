@@ -5,9 +5,8 @@
 #include <stdlib.h>
 
 #include "../jose/strict.h"
+#include "../oauth/discovery.h"
 #include "../shared/url.h"
-
-enum { MAX_DOCUMENT = 256 * 1024, MAX_DEPTH = 16 };
 
 #define FIRST_PAUSE_MS UINT64_C(250) /* after a first failure */
 #define LONGEST_PAUSE_MS UINT64_C(30000)
@@ -24,7 +23,7 @@ struct provider {
 	struct provider *next; /* of all that there are */
 	sluice_instance *inst; /* borrowed: outlives it */
 	const struct oidc_conf *conf;
-	sluice_str document_url;
+	char *document_url;      /* owned */
 	struct subscription sub; /* to the keys */
 	struct known found;      /* the endpoints; its keys are not used */
 	unsigned failures;       /* of the document, in a row */
@@ -55,35 +54,27 @@ static bool copy(sluice_str s, sluice_str *out)
 	return text || !s.data;
 }
 
-/* NULL, or what is wrong. Those two a login needs. */
-static const char *read_endpoint(const json_t *root, sluice_str issuer, size_t i, sluice_str *out)
+/* NULL, or what is wrong. Two of them a login needs. */
+static const char *read_endpoint(const json_t *root, size_t i, sluice_str *out)
 {
 	sluice_str url;
 	bool is_needed = i == ENDPOINT_AUTHORIZATION || i == ENDPOINT_TOKEN;
-	if (!json_member_str(root, names[i], &url) || (url.data && !url_is_http(url)))
-		return "an endpoint in it is no URL";
-	if (url.data && url_is_https(issuer) && !url_is_https(url))
-		return "an endpoint in it is not https";
-	if (url.data && memchr(url.data, '#', url.len))
+	if (!json_member(root, names[i]))
+		return is_needed ? "it has no authorization_endpoint or no token_endpoint" : NULL;
+	if (discovery_endpoint(root, names[i], &url))
+		return "an endpoint in it is no URL, or no https URL";
+	if (memchr(url.data, '#', url.len))
 		return "an endpoint in it has a fragment";
-	if (!url.data && is_needed)
-		return "it has no authorization_endpoint or no token_endpoint";
 	return copy(url, out) ? NULL : "no memory";
 }
 
-/* OpenID Connect Discovery 1.0 section 4.3: it must name the issuer that it was fetched for. */
 const char *provider_read(sluice_str issuer, sluice_str document, struct known *out)
 {
 	struct known k = { .has_document = true };
-	sluice_str name;
-	json_t *root = json_read_object(document.data, document.len, MAX_DEPTH);
-	const char *wrong = NULL;
-	if (!root || !json_member_str(root, "issuer", &name))
-		wrong = "it is not a discovery document";
-	else if (!name.data || !sluice_str_eq(name, issuer))
-		wrong = "it names another issuer";
+	json_t *root = NULL;
+	const char *wrong = discovery_read(document, issuer, &root);
 	for (size_t i = 0; !wrong && i < ENDPOINT_COUNT; i++)
-		wrong = read_endpoint(root, issuer, i, &k.endpoints[i]);
+		wrong = read_endpoint(root, i, &k.endpoints[i]);
 	k.names_issuer = json_is_true(
 		json_object_get(root, "authorization_response_iss_parameter_supported"));
 	json_decref(root);
@@ -152,8 +143,7 @@ static void settle(struct provider *p, const char *wrong)
 		p->failures++;
 		pause = pause < LONGEST_PAUSE_MS ? pause : LONGEST_PAUSE_MS;
 		sluice_log(p->inst, p->found.has_document ? SLUICE_LOG_WARN : SLUICE_LOG_ERROR,
-			"discovery at %.*s: %s; %s, next try in %llu ms", (int)p->document_url.len,
-			p->document_url.data, wrong,
+			"discovery at %s: %s; %s, next try in %llu ms", p->document_url, wrong,
 			p->found.has_document ? "what was found earlier stays in force"
 					      : "nobody can log in",
 			(unsigned long long)pause);
@@ -193,10 +183,10 @@ static void fetch(struct provider *p)
 {
 	static const sluice_pair accept = { SLUICE_STR("accept"), SLUICE_STR("application/json") };
 	sluice_fetch_request r = { .size = sizeof r,
-		.url = p->document_url,
+		.url = sluice_str_of(p->document_url),
 		.headers = { &accept, 1 },
 		.timeout_ms = p->conf->keys.fetch_timeout,
-		.max_body = MAX_DOCUMENT,
+		.max_body = DISCOVERY_MAX,
 		.ca_file = p->conf->ca_file };
 	atomic_store(&p->is_fetching, true);
 	if (sluice_main_fetch(p->inst, &r, on_document) != 0)
@@ -259,16 +249,6 @@ bool provider_is_coming(const struct oidc_conf *conf, uint64_t within_ms)
 
 /* ---- life ---------------------------------------------------------------------------------- */
 
-static sluice_str document_url(sluice_instance *inst, sluice_str issuer)
-{
-	static const char suffix[] = "/.well-known/openid-configuration";
-	size_t n = issuer.len - (issuer.data[issuer.len - 1] == '/');
-	char *url = sluice_conf_alloc(inst, n + sizeof suffix);
-	memcpy(url, issuer.data, n);
-	memcpy(url + n, suffix, sizeof suffix);
-	return sluice_str_n(url, n + sizeof suffix - 1);
-}
-
 /* What another instance has found, as after a reload: nobody waits for the provider then. */
 static void take_over(struct provider *p)
 {
@@ -289,8 +269,7 @@ static void take_over(struct provider *p)
 int provider_check(sluice_instance *inst, struct oidc_conf *conf)
 {
 	char why[SOURCE_WHY + 80];
-	if (!url_is_http(conf->issuer) || memchr(conf->issuer.data, '?', conf->issuer.len) ||
-		memchr(conf->issuer.data, '#', conf->issuer.len)) {
+	if (!discovery_is_possible(conf->issuer)) {
 		sluice_conf_error(inst, "issuer",
 			"expected an http:// or https:// URL without query, from which the "
 			"provider is discovered");
@@ -299,7 +278,11 @@ int provider_check(sluice_instance *inst, struct oidc_conf *conf)
 	struct provider *p = conf->provider = sluice_conf_alloc(inst, sizeof *p);
 	p->inst = inst;
 	p->conf = conf;
-	p->document_url = document_url(inst, conf->issuer);
+	p->document_url = discovery_url(conf->issuer, DISCOVERY_OPENID);
+	if (!p->document_url) {
+		sluice_conf_error(inst, "issuer", "no memory");
+		return -1;
+	}
 	p->sub = (struct subscription){ .inst = inst,
 		.terms = &conf->keys,
 		.owner = p,
@@ -347,4 +330,6 @@ void provider_stop(struct oidc_conf *conf)
 	}
 	source_leave(&p->sub);
 	known_fini(&p->found);
+	free(p->document_url);
+	p->document_url = NULL;
 }
