@@ -7,15 +7,6 @@
 #include "issuers.h"
 #include "worker.h"
 
-/* A JWE has four dots, and its claims within what is encrypted. */
-static bool is_jws(sluice_str token)
-{
-	size_t dots = 0;
-	for (size_t i = 0; i < token.len; i++)
-		dots += token.data[i] == '.';
-	return dots == 2;
-}
-
 sluice_verdict accept_claims(sluice_exchange *x, const struct jwt_conf *conf,
 	const struct vouched *v, json_t *claims)
 {
@@ -40,8 +31,7 @@ sluice_verdict accept_claims(sluice_exchange *x, const struct jwt_conf *conf,
 		json_decref(claims);
 		return answer_refuse(x, conf, REASON_TOKEN_CLAIM, SLUICE_STR("cnf"));
 	}
-	struct entry *e =
-		fields_entry(conf, v->token, claims, !is_introspected && is_jws(v->token));
+	struct entry *e = fields_entry(conf, v->token, claims, !is_introspected);
 	if (!e) {
 		dpop_binding_free(&binding);
 		return SLUICE_FAIL;

@@ -1,25 +1,19 @@
 /* Fields that tell a service what the token says. See fields.h. */
 #include "fields.h"
 
-#include <openssl/evp.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "../jose/claims.h"
+#include "../jose/sign.h"
+#include "../oauth/claim_fields.h"
 
 /* ---- the options --------------------------------------------------------------------------- */
 
 /* Why a field cannot carry what the token says, as the end of a sentence. NULL: it can. */
 static const char *name_refused(const struct jwt_conf *conf, sluice_str name)
 {
-	const char *why =
-		sluice_field_refused(SLUICE_REQUEST, SLUICE_FIELD_SET, name, SLUICE_STR(""));
-	if (why)
-		return why;
 	if (sluice_names_alike(name, SLUICE_STR("authorization")))
 		return "brings the token";
-	if (sluice_names_alike(name, SLUICE_STR("host")))
-		return "says for which host the request is";
 	if (conf->dpop.mode != DPOP_OFF && sluice_names_alike(name, SLUICE_STR("dpop")))
 		return "brings the proof of the token";
 	for (size_t i = 0; i < conf->places.n; i++) {
@@ -27,20 +21,15 @@ static const char *name_refused(const struct jwt_conf *conf, sluice_str name)
 		if (p->kind == PLACE_HEADER && sluice_names_alike(name, p->name))
 			return "brings the token";
 	}
-	return NULL;
+	return claim_field_refused(name);
 }
 
-/* The same for the i-th row of claims_to_headers. */
-static const char *row_refused(const struct jwt_conf *conf, size_t i)
+/* The same for a row of claims_to_headers. */
+static const char *row_refused(const void *arg, sluice_str name)
 {
-	const sluice_pairs *map = &conf->claims_to_headers;
-	const char *why = name_refused(conf, map->v[i].value);
-	for (size_t j = 0; j < i && !why; j++) {
-		if (sluice_names_alike(map->v[i].value, map->v[j].value))
-			why = "is set from two claims";
-	}
-	if (!why && conf->claims_field.len &&
-		sluice_names_alike(map->v[i].value, conf->claims_field))
+	const struct jwt_conf *conf = arg;
+	const char *why = name_refused(conf, name);
+	if (!why && conf->claims_field.len && sluice_names_alike(name, conf->claims_field))
 		why = "is that of claims_field";
 	return why;
 }
@@ -69,25 +58,8 @@ static int check_payload(sluice_instance *inst, const struct jwt_conf *conf)
 
 int fields_check(sluice_instance *inst, const struct jwt_conf *conf)
 {
-	const sluice_pairs *map = &conf->claims_to_headers;
-	char path[CLAIM_MAX_PATH + 32];
-	int rc = check_form(inst, conf) | check_payload(inst, conf);
-	for (size_t i = 0; i < map->n; i++) {
-		sluice_str name = map->v[i].value, claim = map->v[i].name;
-		const char *why = row_refused(conf, i);
-		if (!why) {
-			sluice_own(inst, SLUICE_OWN_WORD, name);
-			continue;
-		}
-		(void)snprintf(path, sizeof(path), "claims_to_headers.%.*s",
-			claim.len < CLAIM_MAX_PATH ? (int)claim.len : CLAIM_MAX_PATH, claim.data);
-		sluice_conf_error(inst, path, "field \"%.*s\" %s", (int)name.len, name.data, why);
-		sluice_conf_hint(inst,
-			"give the claim a field that nothing else writes, such as "
-			"X-Token-Subject");
-		rc = -1;
-	}
-	return rc;
+	return check_form(inst, conf) | check_payload(inst, conf) |
+		claim_fields_check(inst, &conf->claims_to_headers, row_refused, conf);
 }
 
 /* ---- the form ------------------------------------------------------------------------------ */
@@ -159,15 +131,9 @@ static json_t *payload_of(sluice_str token, const json_t *claims)
 	if (rest.data && part.len && !memchr(rest.data, '.', rest.len))
 		return json_stringn(part.data, part.len);
 	char *text = json_dumps(claims, JSON_COMPACT);
-	size_t n = text ? strlen(text) : 0, len = 0;
-	unsigned char *out = text ? malloc(n / 3 * 4 + 5) : NULL;
-	if (out)
-		len = (size_t)EVP_EncodeBlock(out, (const unsigned char *)text, (int)n);
-	while (len && out[len - 1] == '=')
-		len--;
-	for (size_t i = 0; i < len; i++)
-		out[i] = out[i] == '+' ? '-' : out[i] == '/' ? '_' : out[i];
-	json_t *s = out ? json_stringn((const char *)out, len) : NULL;
+	size_t n = text ? strlen(text) : 0;
+	char *out = text ? malloc(B64URL_LEN(n) + 1) : NULL;
+	json_t *s = out ? json_stringn(out, (size_t)(b64url_encode(out, text, n) - out)) : NULL;
 	free(out);
 	free(text);
 	return s;

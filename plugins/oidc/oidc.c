@@ -9,8 +9,8 @@
 
 #include <stdio.h>
 
-#include "../jose/claims.h"
 #include "../oauth/challenge.h"
+#include "../oauth/claim_fields.h"
 #include "../shared/path.h"
 #include "../shared/url.h"
 #include "cookies.h"
@@ -116,43 +116,13 @@ static const sluice_option oidc_options[] = {
 
 /* ---- configuration ------------------------------------------------------------------------- */
 
-static const char *header_refused(const sluice_pairs *map, size_t i)
+static const char *header_refused(const void *conf, sluice_str name)
 {
-	sluice_str name = map->v[i].value;
-	const char *why =
-		sluice_field_refused(SLUICE_REQUEST, SLUICE_FIELD_SET, name, SLUICE_STR(""));
-	if (why)
-		return why;
-	if (sluice_names_alike(name, SLUICE_STR("authorization")) ||
-		sluice_names_alike(name, SLUICE_STR("cookie")))
-		return "brings credentials";
-	if (sluice_names_alike(name, SLUICE_STR("host")))
-		return "says for which host the request is";
-	for (size_t j = 0; j < i; j++) {
-		if (sluice_names_alike(name, map->v[j].value))
-			return "is set from two claims";
-	}
-	return NULL;
-}
-
-static int check_headers(sluice_instance *inst, const struct oidc_conf *conf)
-{
-	const sluice_pairs *map = &conf->claims_to_headers;
-	char path[CLAIM_MAX_PATH + 32];
-	int rc = 0;
-	for (size_t i = 0; i < map->n; i++) {
-		sluice_str name = map->v[i].value, claim = map->v[i].name;
-		const char *why = header_refused(map, i);
-		if (!why) {
-			sluice_own(inst, SLUICE_OWN_WORD, name);
-			continue;
-		}
-		(void)snprintf(path, sizeof path, "claims_to_headers.%.*s",
-			claim.len < CLAIM_MAX_PATH ? (int)claim.len : CLAIM_MAX_PATH, claim.data);
-		sluice_conf_error(inst, path, "field \"%.*s\" %s", (int)name.len, name.data, why);
-		rc = -1;
-	}
-	return rc;
+	(void)conf;
+	return sluice_names_alike(name, SLUICE_STR("authorization")) ||
+			sluice_names_alike(name, SLUICE_STR("cookie"))
+		? "brings credentials"
+		: claim_field_refused(name);
 }
 
 static int check_secrets(sluice_instance *inst, struct oidc_conf *conf)
@@ -304,7 +274,7 @@ static sluice_str purpose(sluice_instance *inst, const struct oidc_conf *conf, c
 static int oidc_check(sluice_instance *inst, void *arg)
 {
 	struct oidc_conf *conf = arg;
-	int rc = check_headers(inst, conf);
+	int rc = claim_fields_check(inst, &conf->claims_to_headers, header_refused, conf);
 	if (check_secrets(inst, conf) < 0)
 		rc = -1;
 	if (check_client(inst, conf) < 0)
