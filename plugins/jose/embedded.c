@@ -22,7 +22,7 @@ enum jose_result embedded_open(struct embedded *e, sluice_str text, uint64_t all
 	enum jose_result why = token_open_keeping(&e->token, text, &e->header);
 	if (why != JOSE_OK)
 		return why;
-	if (!(alg_exact(ALG_BIT(e->token.alg)) & alg_exact(allowed) & ALG_PUBLIC))
+	if (!(alg_exact(ALG_BIT(e->token.header.alg)) & alg_exact(allowed) & ALG_PUBLIC))
 		return JOSE_ALGORITHM;
 	const json_t *jwk = json_object_get(e->header, "jwk");
 	if (!json_is_object(jwk) || is_private(jwk) || !thumbprint_of(jwk, e->thumbprint))

@@ -21,7 +21,7 @@ static enum jose_result read_part(sluice_str part, json_t **out)
 
 /* jku, jwk, x5u and x5c are the sender's own word for the key to trust: they are not looked at (RFC
  * 8725 3.10). */
-static enum jose_result read_header(struct token *t, const json_t *header)
+static enum jose_result read_header(struct token_header *t, const json_t *header)
 {
 	sluice_str alg, kid, typ;
 	if (!json_member_str(header, "alg", &alg) || !json_member_str(header, "kid", &kid) ||
@@ -44,27 +44,41 @@ static enum jose_result read_header(struct token *t, const json_t *header)
 	return JOSE_OK;
 }
 
-enum jose_result token_open_keeping(struct token *t, sluice_str text, json_t **header)
+/* Split the text. False: it has not three parts. */
+static bool split(struct token *t, sluice_str text, sluice_str *header, sluice_str *signature)
 {
 	const char *end = text.data + text.len;
 	const char *dot1 = text.len ? memchr(text.data, '.', text.len) : NULL;
 	const char *dot2 = dot1 ? memchr(dot1 + 1, '.', (size_t)(end - dot1 - 1)) : NULL;
 	if (!dot2 || memchr(dot2 + 1, '.', (size_t)(end - dot2 - 1)))
-		return JOSE_MALFORMED;
+		return false;
 	t->signed_text = (sluice_str){ text.data, (size_t)(dot2 - text.data) };
 	t->claims_text = (sluice_str){ dot1 + 1, (size_t)(dot2 - dot1 - 1) };
+	*header = (sluice_str){ text.data, (size_t)(dot1 - text.data) };
+	*signature = (sluice_str){ dot2 + 1, (size_t)(end - dot2 - 1) };
+	return true;
+}
 
+static enum jose_result read_signature(struct token *t, sluice_str signature)
+{
+	return signature.len > 0 && B64URL_MAX(signature.len) <= sizeof t->signature &&
+			b64url_decode(signature, t->signature, &t->signature_len)
+		? JOSE_OK
+		: JOSE_MALFORMED;
+}
+
+enum jose_result token_open_keeping(struct token *t, sluice_str text, json_t **header)
+{
+	sluice_str first, signature;
 	json_t *json;
-	enum jose_result why =
-		read_part((sluice_str){ text.data, (size_t)(dot1 - text.data) }, &json);
+	if (!split(t, text, &first, &signature))
+		return JOSE_MALFORMED;
+	enum jose_result why = read_part(first, &json);
 	if (why != JOSE_OK)
 		return why;
-	why = read_header(t, json);
-	sluice_str signature = { dot2 + 1, (size_t)(end - dot2 - 1) };
-	if (why == JOSE_OK &&
-		(signature.len == 0 || B64URL_MAX(signature.len) > sizeof t->signature ||
-			!b64url_decode(signature, t->signature, &t->signature_len)))
-		why = JOSE_MALFORMED;
+	why = read_header(&t->header, json);
+	if (why == JOSE_OK)
+		why = read_signature(t, signature);
 	if (why == JOSE_OK)
 		*header = json;
 	else
@@ -81,6 +95,43 @@ enum jose_result token_open(struct token *t, sluice_str text)
 	return why;
 }
 
+static const struct token_header *find_seen(const struct token_headers *headers, sluice_str text)
+{
+	for (unsigned i = 0; i < TOKEN_HEADERS; i++) {
+		const struct token_header_seen *s = &headers->seen[i];
+		if (s->len > 0 && sluice_str_eq(text, (sluice_str){ s->text, s->len }))
+			return &s->header;
+	}
+	return NULL;
+}
+
+static void remember(struct token_headers *headers, sluice_str text, const struct token_header *h)
+{
+	if (text.len > TOKEN_HEADER_KEPT)
+		return;
+	struct token_header_seen *s = &headers->seen[headers->next];
+	headers->next = (headers->next + 1) % TOKEN_HEADERS;
+	memcpy(s->text, text.data, text.len);
+	s->len = text.len;
+	s->header = *h;
+}
+
+enum jose_result token_open_seen(struct token *t, sluice_str text, struct token_headers *headers)
+{
+	sluice_str first, signature;
+	if (!split(t, text, &first, &signature))
+		return JOSE_MALFORMED;
+	const struct token_header *seen = headers ? find_seen(headers, first) : NULL;
+	if (seen) {
+		t->header = *seen;
+		return read_signature(t, signature);
+	}
+	enum jose_result why = token_open(t, text);
+	if (why == JOSE_OK && headers)
+		remember(headers, first, &t->header);
+	return why;
+}
+
 enum jose_result token_read_claims(const struct token *t, json_t **claims)
 {
 	return read_part(t->claims_text, claims);
@@ -90,8 +141,8 @@ enum jose_result token_read_claims(const struct token *t, json_t **claims)
 bool token_has_type(const struct token *t, sluice_str name)
 {
 	const sluice_str prefix = SLUICE_STR("application/");
-	sluice_str typ = { t->typ, t->typ_len };
+	sluice_str typ = { t->header.typ, t->header.typ_len };
 	if (typ.len > prefix.len && sluice_str_ieq((sluice_str){ typ.data, prefix.len }, prefix))
 		typ = sluice_str_skip(typ, prefix.len);
-	return t->has_typ && sluice_str_ieq(typ, name);
+	return t->header.has_typ && sluice_str_ieq(typ, name);
 }

@@ -136,8 +136,8 @@ static bool verify_mac(struct verifier *v, struct prepared_key *p, const struct 
 	const struct token *t)
 {
 	uint8_t mac[EVP_MAX_MD_SIZE];
-	size_t n = 0, expected = alg_info(t->alg)->signature;
-	if (!key->secret || t->signature_len != expected || !prepare_mac(v, p, key, t->alg))
+	size_t n = 0, expected = alg_info(t->header.alg)->signature;
+	if (!key->secret || t->signature_len != expected || !prepare_mac(v, p, key, t->header.alg))
 		return false;
 	EVP_MAC_CTX *ctx = EVP_MAC_CTX_dup(p->mac);
 	bool good = ctx &&
@@ -193,7 +193,7 @@ static bool verify_edwards(const struct prepared_key *p, enum key_type type, con
 
 static bool verify_digest(struct verifier *v, const struct prepared_key *p, const struct token *t)
 {
-	const struct alg_info *info = alg_info(t->alg);
+	const struct alg_info *info = alg_info(t->header.alg);
 	uint8_t hash[EVP_MAX_MD_SIZE], der[160];
 	unsigned hash_len;
 	const uint8_t *signature = t->signature;
@@ -216,7 +216,7 @@ static bool verify_with(struct verifier *v, struct prepared_key *p, const struct
 	const struct token *t)
 {
 	bool good = key->type == KEY_SECRET ? verify_mac(v, p, key, t)
-					    : prepare(v, p, key, t->alg) &&
+					    : prepare(v, p, key, t->header.alg) &&
 			(is_edwards(key) ? verify_edwards(p, key->type, t)
 					 : verify_digest(v, p, t));
 	if (!good)
@@ -246,8 +246,8 @@ static bool find_candidates(const struct keyset *set, const struct token *t, uin
 {
 	size_t n;
 	*c = (struct candidates){ .n = 0 };
-	if (t->has_kid) {
-		const uint16_t *named = keys_find(set, t->kid, t->kid_len, &n);
+	if (t->header.has_kid) {
+		const uint16_t *named = keys_find(set, t->header.kid, t->header.kid_len, &n);
 		for (size_t i = 0; i < n && !c->too_many; i++)
 			consider(c, set, named[i], algs);
 		for (size_t i = 0; set->has_any_kid && i < set->n && !c->too_many; i++) {
@@ -265,7 +265,7 @@ enum jose_result verifier_check(struct verifier *v, const struct keyset *set, co
 	uint64_t allowed)
 {
 	struct candidates c;
-	uint32_t algs = alg_exact(ALG_BIT(t->alg)) & alg_exact(allowed);
+	uint32_t algs = alg_exact(ALG_BIT(t->header.alg)) & alg_exact(allowed);
 	if (!algs)
 		return JOSE_ALGORITHM;
 	bool kid_known = find_candidates(set, t, algs, &c);
@@ -305,7 +305,7 @@ void lone_key_free(struct lone_key **key)
 enum jose_result verifier_check_lone(struct verifier *v, struct lone_key *key,
 	const struct token *t, uint64_t allowed)
 {
-	if (!(key->key.algs & alg_exact(ALG_BIT(t->alg)) & alg_exact(allowed) & ALG_PUBLIC))
+	if (!(key->key.algs & alg_exact(ALG_BIT(t->header.alg)) & alg_exact(allowed) & ALG_PUBLIC))
 		return JOSE_KEY_ALGORITHM;
 	return verify_with(v, &key->prepared, &key->key, t) ? JOSE_OK : JOSE_SIGNATURE;
 }

@@ -190,8 +190,8 @@ static void tell_claims(struct explanation *e, size_t issuer)
 static void tell_type(struct explanation *e, const struct token *t)
 {
 	const sluice_strs *types = &e->conf->rules.types;
-	if (t->has_typ)
-		add(&e->found, "typ \"%.*s\"", (int)t->typ_len, t->typ);
+	if (t->header.has_typ)
+		add(&e->found, "typ \"%.*s\"", (int)t->header.typ_len, t->header.typ);
 	for (size_t i = 0; i < types->n; i++)
 		add(&e->wanted, "%s%.*s", i ? ", " : "one of ", (int)types->v[i].len,
 			types->v[i].data);
@@ -212,9 +212,9 @@ static enum reason verify(const struct jwt_conf *conf, const struct token *t,
 /* keys NULL: there are none */
 static void tell_signature(struct explanation *e, const struct token *t, const struct keyset *keys)
 {
-	add(&e->found, "alg %s", alg_names[t->alg]);
-	if (t->has_kid)
-		add(&e->found, ", kid \"%.*s\"", (int)t->kid_len, t->kid);
+	add(&e->found, "alg %s", alg_names[t->header.alg]);
+	if (t->header.has_kid)
+		add(&e->found, ", kid \"%.*s\"", (int)t->header.kid_len, t->header.kid);
 	if (e->keys_why[0])
 		add(&e->wanted, "the keys that were given cannot be used: %s", e->keys_why);
 	if (keys) {
@@ -302,7 +302,7 @@ sluice_verdict explain_token(const struct jwt_conf *conf, const sluice_question 
 		tell_step(&e, "introspection", REASON_NONE);
 		return SLUICE_FAIL;
 	}
-	enum reason opened = judge_open(conf, &t, q->credential);
+	enum reason opened = judge_open(conf, NULL, &t, q->credential);
 	if (opened == REASON_NONE || opened == REASON_TOKEN_TYPE) {
 		if (judge_issuer(conf, &t, &issuer, &claims) != REASON_NONE)
 			issuer = conf->n_trusted; /* the rules say what is wrong */

@@ -4,9 +4,10 @@
 #include "issuers.h"
 #include "rules.h"
 
-enum reason judge_open(const struct jwt_conf *conf, struct token *t, sluice_str text)
+enum reason judge_open(const struct jwt_conf *conf, struct token_headers *headers, struct token *t,
+	sluice_str text)
 {
-	enum reason why = reason_of_jose(token_open(t, text));
+	enum reason why = reason_of_jose(token_open_seen(t, text, headers));
 	return why == REASON_NONE && !rules_accept_type(conf, t) ? REASON_TOKEN_TYPE : why;
 }
 

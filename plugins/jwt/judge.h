@@ -8,8 +8,9 @@
 #include "../jose/token.h"
 #include "conf.h"
 
-/* Read the token's header. */
-enum reason judge_open(const struct jwt_conf *conf, struct token *t, sluice_str text);
+/* Read the token's header. headers: those seen lately, or NULL. */
+enum reason judge_open(const struct jwt_conf *conf, struct token_headers *headers, struct token *t,
+	sluice_str text);
 /* Choose the issuer whose keys must verify the token: its index. With one issuer the claims are not
  * read before the signature was verified, and *claims is NULL. With several, `iss` chooses, and is
  * trusted only after these keys verified the token; the caller releases *claims in any case. */

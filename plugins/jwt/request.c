@@ -75,13 +75,14 @@ static enum reason check_signature(sluice_exchange *x, const struct jwt_conf *co
 static sluice_verdict jwt_verify(sluice_exchange *x, const struct jwt_conf *conf, sluice_str text,
 	uint64_t hash, const struct issuer_keys *keys)
 {
+	struct worker *w = sluice_worker_state(x);
 	struct token t;
 	json_t *claims = NULL;
 	size_t issuer = 0;
 	sluice_str which = { NULL, 0 }, inner;
 	enum reason why = encrypted_open(x, text, &inner);
 	if (why == REASON_NONE)
-		why = judge_open(conf, &t, inner);
+		why = judge_open(conf, &w->headers, &t, inner);
 	if (why == REASON_NONE)
 		why = judge_issuer(conf, &t, &issuer, &claims);
 	if (why == REASON_NONE) {

@@ -297,7 +297,7 @@ bool rules_accept_type(const struct jwt_conf *conf, const struct token *t)
 	const sluice_strs *types = &conf->rules.types;
 	for (size_t i = 0; i < types->n; i++) {
 		bool is_none = sluice_str_is(types->v[i], "none");
-		if (t->has_typ ? !is_none && token_has_type(t, types->v[i]) : is_none)
+		if (t->header.has_typ ? !is_none && token_has_type(t, types->v[i]) : is_none)
 			return true;
 	}
 	return false;

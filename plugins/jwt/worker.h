@@ -3,6 +3,7 @@
 #define JWT_WORKER_H
 
 #include "../jose/jwe_keys.h"
+#include "../jose/token.h"
 #include "../jose/verify.h"
 #include "cache.h"
 #include "conf.h"
@@ -12,6 +13,7 @@ struct worker {
 	struct verifier *verifiers; /* owned: one for each issuer; NULL: its start failed */
 	size_t n_verifiers;
 	struct cache cache;
+	struct token_headers headers;
 	struct expression_scratch *scratch; /* owned; NULL: no rule needs it */
 	struct verifier proofs;             /* of DPoP; zeroed where that is off */
 	struct dpop_nonces nonces;

@@ -56,7 +56,7 @@ static const char *check_hash(const struct token *t, const json_t *claims,
 	const struct id_expected *e)
 {
 	static const char *const names[DIGEST_COUNT] = { "SHA256", "SHA384", "SHA512" };
-	enum digest digest = alg_info(t->alg)->digest;
+	enum digest digest = alg_info(t->header.alg)->digest;
 	uint8_t hash[EVP_MAX_MD_SIZE];
 	char text[B64URL_LEN(EVP_MAX_MD_SIZE)];
 	sluice_str at_hash;
@@ -91,7 +91,7 @@ static const char *check_texts(const json_t *claims, const struct id_expected *e
 const char *id_token_check(const struct token *t, const json_t *claims, const struct id_expected *e)
 {
 	const char *wrong = NULL;
-	if (t->has_typ && !token_has_type(t, SLUICE_STR("JWT")))
+	if (t->header.has_typ && !token_has_type(t, SLUICE_STR("JWT")))
 		wrong = "has a typ that no ID token has";
 	if (!wrong)
 		wrong = check_texts(claims, e);

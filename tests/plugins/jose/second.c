@@ -157,8 +157,8 @@ static bool overflows(sluice_str part)
 static bool is_excused(const struct token *t)
 {
 	sluice_str header = { t->signed_text.data, t->signed_text.len - t->claims_text.len - 1 };
-	bool other_type = t->has_typ &&
-		!sluice_str_ieq((sluice_str){ t->typ, t->typ_len }, SLUICE_STR("JWT"));
+	bool other_type = t->header.has_typ &&
+		!sluice_str_ieq((sluice_str){ t->header.typ, t->header.typ_len }, SLUICE_STR("JWT"));
 	return other_type || overflows(header) || overflows(t->claims_text);
 }
 

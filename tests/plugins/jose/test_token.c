@@ -41,10 +41,10 @@ TEST(reads_a_token)
 				      "\"https://evil.example/\"}",
 		"{\"sub\":\"\\u00e4\",\"n\":1}", SIG);
 	assert_int_equal(token_open(&t, (sluice_str){ text, strlen(text) }), JOSE_OK);
-	assert_int_equal(t.alg, ALG_PS384);
-	assert_true(t.has_kid);
-	assert_int_equal(t.kid_len, 2);
-	assert_memory_equal(t.kid, "k1", 2);
+	assert_int_equal(t.header.alg, ALG_PS384);
+	assert_true(t.header.has_kid);
+	assert_int_equal(t.header.kid_len, 2);
+	assert_memory_equal(t.header.kid, "k1", 2);
 	assert_int_equal(t.signature_len, 9);
 	assert_memory_equal(t.signature, "signature", 9);
 	assert_ptr_equal(t.signed_text.data, text);
@@ -62,8 +62,49 @@ TEST(reads_every_algorithm)
 					 mint_parts(mint_text("{\"alg\":\"%s\"}", alg_names[i]),
 						 CLAIMS, SIG)),
 			JOSE_OK);
-		assert_int_equal(t.alg, i);
-		assert_false(t.has_kid);
+		assert_int_equal(t.header.alg, i);
+		assert_false(t.header.has_kid);
+	}
+}
+
+static bool says_the_same(const struct token *a, const struct token *b)
+{
+	const struct token_header *x = &a->header, *y = &b->header;
+	return x->alg == y->alg && x->has_kid == y->has_kid && x->has_typ == y->has_typ &&
+		x->kid_len == y->kid_len && memcmp(x->kid, y->kid, x->kid_len) == 0 &&
+		x->typ_len == y->typ_len && memcmp(x->typ, y->typ, x->typ_len) == 0 &&
+		sluice_str_eq(a->signed_text, b->signed_text) &&
+		sluice_str_eq(a->claims_text, b->claims_text) &&
+		a->signature_len == b->signature_len &&
+		memcmp(a->signature, b->signature, a->signature_len) == 0;
+}
+
+/* More headers than are remembered, one that is too long for that, and some that are refused: each
+ * is read as a reader without a memory reads it. */
+TEST(headers_that_were_seen_are_read_alike)
+{
+	struct token_headers headers = { .next = 0 };
+	char longest[TOKEN_HEADER_KEPT];
+	memset(longest, 'x', sizeof longest);
+	const char *texts[TOKEN_HEADERS + 5];
+	size_t n = 0;
+	for (; n < TOKEN_HEADERS + 1; n++)
+		texts[n] =
+			mint_text("{\"alg\":\"%s\",\"kid\":\"k%zu\"}", alg_names[n % ALG_COUNT], n);
+	texts[n++] = mint_text("{\"alg\":\"ES256\",\"typ\":\"at+jwt\",\"x\":\"%.*s\"}",
+		(int)sizeof longest, longest);
+	texts[n++] = "{\"alg\":\"none\"}";
+	texts[n++] = "{\"alg\":\"ES256\",\"crit\":[\"b64\"]}";
+	texts[n++] = "{\"alg\":\"ES256\",\"alg\":\"RS256\"}";
+	for (unsigned i = 0; i < 6 * n; i++) {
+		struct token seen, fresh;
+		/* each twice in a row, then each once in turn */
+		const char *text =
+			mint_parts(texts[i < 2 * n ? i / 2 : i % n], CLAIMS, i % 5 ? SIG : "!");
+		enum jose_result why = token_open(&fresh, sluice_str_of(text));
+		assert_int_equal(token_open_seen(&seen, sluice_str_of(text), &headers), why);
+		if (why == JOSE_OK)
+			assert_true(says_the_same(&seen, &fresh));
 	}
 }
 
