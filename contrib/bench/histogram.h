@@ -39,6 +39,15 @@ static inline void histogram_add(struct histogram *h, uint64_t us)
 	h->cells[histogram_cell(us)]++;
 }
 
+static inline void histogram_join(struct histogram *h, const struct histogram *more)
+{
+	h->count += more->count;
+	h->sum += more->sum;
+	h->max = more->max > h->max ? more->max : h->max;
+	for (unsigned i = 0; i < HISTOGRAM_CELLS; i++)
+		h->cells[i] += more->cells[i];
+}
+
 static inline uint64_t histogram_at(const struct histogram *h, double share)
 {
 	double wanted = (double)h->count * share;

@@ -16,10 +16,14 @@ from . import chart, drive, machine, material, peers, process, programs, report,
 HERE = Path(__file__).resolve().parent.parent
 ROOT = HERE.parent.parent
 SERVERS_MOST, BEHIND = 1000, 900     # servers, and how far their ports are from the proxies'
-TOOLS = "gcc libc6-dev libssl-dev libnghttp2-dev openssl nghttp2-client redis-server"
+TOOLS = "gcc libc6-dev libssl-dev libnghttp2-dev openssl nghttp2-client redis-server python3-cryptography"
 DEFAULTS = {
     "tls": False, "h2": False, "h2c": False, "websocket": False, "jwt": False, "dpop": False, "limit": "", "routes": 0, "reload": False,
     "server_count": 1, "workers": 1, "status": False, "neighbour": "", "plugin": "", "script": False, "cache": False, "answer": 0,
+    "alg": "RS256",     # of tokens
+    "remembered": 0,    # tokens; without: as many as is usual
+    "opaque": False,    # the authority is asked about tokens
+    "oidc": False,
     "way": "",      # how one of the servers is chosen, by its name in sluice; without: in turn
     "balance": "",
     "goes": "",
@@ -83,6 +87,7 @@ class Bench:
         self._server("h1", lambda port: [self.programs["origin"], port, SERVERS_MOST])
         self._server("h2c", lambda port: [self.programs["h2origin"], port])
         self._server("websocket", lambda port: [self.programs["websocket"], "serve", port])
+        self._server("authority", lambda port: [self.programs["authority"], port, self.material.ec, self.material.jwks])
         self._server("redis", lambda port: ["redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly",
                                             "no", "--dir", self.work])
 
@@ -109,7 +114,8 @@ class Bench:
         own.update(
             port=port, admin_port=peers.free_port(port + 1), redis_port=self.ports["redis"],
             servers=server_addresses(self.ports[what.origin], own["server_count"]),
-            certificate=m.certificate, key=m.key, both=m.both, jwks=m.jwks, rsa_public=m.rsa_public, issuer=material.ISSUER,
+            certificate=m.certificate, key=m.key, both=m.both, jwks=m.jwks, rsa_public=m.rsa_public, ec_public=m.ec_public,
+            authority=self.ports["authority"], issuer=material.ISSUER,
             audience=material.AUDIENCE, programs=self.programs, gateway=self.gateway, root=os.geteuid() == 0,
             plugin_dirs=[a for d in self.plugin_dirs for a in ("--plugin-dir", d)])
         return own

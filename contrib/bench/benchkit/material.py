@@ -2,6 +2,7 @@
 import base64
 import hashlib
 import json
+import secrets
 import subprocess
 import time
 from pathlib import Path
@@ -35,10 +36,11 @@ class Material:
         self.certificate, self.key = self.folder / "cert.pem", self.folder / "key.pem"
         self.both = self.folder / "both.pem"
         self.rsa, self.rsa_public, self.jwks = (self.folder / n for n in ("rsa.pem", "rsa-public.pem", "jwks.json"))
+        self.ec, self.ec_public = self.folder / "ec.pem", self.folder / "ec-public.pem"
         if not self.both.exists():
             self._make_certificate()
-        if not self.jwks.exists():
-            self._make_token_key()
+        if not self.ec_public.exists():
+            self._make_token_keys()
 
     def _make_certificate(self):
         _openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", 365,
@@ -47,26 +49,37 @@ class Material:
         self.both.write_text(self.certificate.read_text() + self.key.read_text())
         self.both.chmod(0o600)
 
-    def _make_token_key(self):
+    def _make_token_keys(self):
         _openssl("genrsa", "-out", self.rsa, 2048)
         _openssl("rsa", "-in", self.rsa, "-pubout", "-out", self.rsa_public)
         modulus = int(_openssl("rsa", "-in", self.rsa, "-noout", "-modulus").strip().split("=")[1], 16)
-        key = {"kty": "RSA", "kid": "bench", "alg": "RS256", "use": "sig", "e": "AQAB", "n": _base64url(modulus.to_bytes(256, "big"))}
-        self.jwks.write_text(json.dumps({"keys": [key]}))
+        rsa = {"kty": "RSA", "kid": "bench", "alg": "RS256", "use": "sig", "e": "AQAB", "n": _base64url(modulus.to_bytes(256, "big"))}
+        _openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", self.ec)
+        self.jwks.write_text(json.dumps({"keys": [rsa, {**self._ec_key(), "kid": "bench-ec", "alg": "ES256", "use": "sig"}]}))
+        _openssl("ec", "-in", self.ec, "-pubout", "-out", self.ec_public)
 
-    def tokens(self, count, subjects=256):
-        """A file of at least so many tokens, all different, their subjects going round."""
-        path = self.folder / f"tokens-{subjects}.txt"
+    def _ec_key(self):
+        """The two numbers of a point end its key in DER."""
+        der = subprocess.run(["openssl", "ec", "-in", self.ec, "-pubout", "-outform", "DER"], check=True, capture_output=True).stdout
+        return {"kty": "EC", "crv": "P-256", "x": _base64url(der[-64:-32]), "y": _base64url(der[-32:])}
+
+    def tokens(self, count, kind="RS256", subjects=256):
+        """A file of at least so many tokens, all different, their subjects going round. kind: how they are signed, or `opaque`."""
+        path = self.folder / f"tokens-{kind}-{subjects}.txt"
         old = not path.exists() or path.stat().st_mtime < time.time() - TOKEN_DAYS * 86400
         if old or _lines(path) < count:
             with open(path, "wb") as out:
-                subprocess.run([self.mint, self.rsa, str(count), str(subjects)], stdout=out, check=True)
+                if kind == "opaque":    # see authority.c
+                    out.writelines(b"user-%d.%s\n" % (i % subjects, secrets.token_hex(16).encode()) for i in range(count))
+                else:
+                    key = {"RS256": self.rsa, "ES256": self.ec}[kind]
+                    subprocess.run([self.mint, key, str(count), str(subjects)], stdout=out, check=True)
         return path
 
-    def warm_tokens(self, count):
+    def warm_tokens(self, count, kind="RS256"):
         """A file of exactly so many tokens: sent in turn, each comes again and again."""
-        path = self.folder / f"tokens-warm-{count}.txt"
-        path.write_text("".join(Path(self.tokens(count)).read_text().splitlines(True)[:count]))
+        path = self.folder / f"tokens-{kind}-warm-{count}.txt"
+        path.write_text("".join(Path(self.tokens(count, kind)).read_text().splitlines(True)[:count]))
         return path
 
     def proofs(self, count, url):

@@ -17,7 +17,7 @@ from .process import Process
 TEMPLATES = Path(__file__).resolve().parent.parent / "peers"
 
 # What a scenario may ask for.
-EVERYTHING = frozenset("plain tls upload h2 h2c websocket jwt shared-limit script cache answers routes servers reload idle workers".split())
+EVERYTHING = frozenset("plain tls upload h2 h2c websocket jwt introspect remember proofs login shared-limit script cache answers routes servers reload idle workers".split())
 
 
 class Unsupported(Exception):
@@ -123,26 +123,26 @@ PEERS = {p.name: p for p in (
     Peer("sluice", "this project", "sluice.yaml", ("@gateway@", "run", "@*plugin_dirs@", "-c", "@config@"), EVERYTHING, reload=_hup,
          held=_held_by_status),
     Peer("nginx", "with Lua where tokens are verified or a script runs", "nginx.conf", ("/usr/sbin/nginx", "-p", "@folder@", "-c", "@config@"),
-         EVERYTHING, ("nginx", "libnginx-mod-http-lua", "lua-cjson"), ("/usr/sbin/nginx", "-v"),
+         _all_but("proofs", "login"), ("nginx", "libnginx-mod-http-lua", "lua-cjson"), ("/usr/sbin/nginx", "-v"),
          {"users": "users"}, reload=_hup, held=_held_by_processes),
     Peer("haproxy", "", "haproxy.cfg", ("/usr/sbin/haproxy", "@'-W' if reload else '-db'@", "-f", "@config@"),
-         _all_but("shared-limit", "script", "cache"), ("haproxy",), ("/usr/sbin/haproxy", "-v"), {"routes.map": "haproxy-routes.map"}, reload=_usr2,
+         _all_but("introspect", "remember", "proofs", "login", "shared-limit", "script", "cache"), ("haproxy",), ("/usr/sbin/haproxy", "-v"), {"routes.map": "haproxy-routes.map"}, reload=_usr2,
          held=_accepted_by_threads),
     Peer("h2o", "", "h2o.conf", ("/usr/bin/h2o", "-c", "@config@"),
-         _all_but("h2c", "jwt", "shared-limit", "script", "cache", "answers", "routes", "servers", "reload"), ("h2o",), ("/usr/bin/h2o", "-v")),
+         _all_but("h2c", "jwt", "introspect", "remember", "proofs", "login", "shared-limit", "script", "cache", "answers", "routes", "servers", "reload"), ("h2o",), ("/usr/bin/h2o", "-v")),
     Peer("varnish", "caches where that is measured, else passes", "varnish.vcl",
          ("/usr/sbin/varnishd", "-F", "-j", "none", "-a", "127.0.0.1:@port@", "-f", "@config@", "-n", "@folder@/work", "-s",
           "malloc,64m", "-p", "thread_pools=1", "-p", "timeout_idle=600", "-p", "vsl_mask=-ReqHeader,-RespHeader"),
          frozenset(["plain", "upload", "websocket", "cache"]), ("varnish",), ("/usr/sbin/varnishd", "-V")),
     Peer("caddy", "", "Caddyfile", ("/usr/bin/caddy", "run", "--adapter", "caddyfile", "--config", "@config@"),
-         _all_but("jwt", "shared-limit", "script", "cache", "answers", "routes", "workers"), ("caddy",), ("/usr/bin/caddy", "version"), reload=_caddy_load),
+         _all_but("jwt", "introspect", "remember", "proofs", "login", "shared-limit", "script", "cache", "answers", "routes", "workers"), ("caddy",), ("/usr/bin/caddy", "version"), reload=_caddy_load),
     Peer("hitch", "a TLS tunnel, no HTTP", "hitch.conf", ("/usr/sbin/hitch", "--config=@config@"),
          frozenset(["tls", "upload", "idle"]), ("hitch",), ("/usr/sbin/hitch", "-V")),
 )}
 
 
 # A peer built from source takes part beside the distribution's. What it can do there by packages alone, it cannot.
-BY_PACKAGES = {"nginx": {"jwt", "shared-limit", "script"}}
+BY_PACKAGES = {"nginx": {"jwt", "introspect", "remember", "shared-limit", "script"}}
 
 
 def built(name, program):

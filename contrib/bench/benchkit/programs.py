@@ -13,8 +13,10 @@ PROGRAMS = {
     "load": (["load.c", "load_conn.c"], ["-lssl", "-lcrypto"]),
     "websocket": (["websocket.c"], ["-lcrypto"]),
     "mint": (["mint.c"], ["-lcrypto"]),
+    "authority": (["authority.c"], ["-lcrypto"]),
+    "login": (["login.c"], ["-lpthread"]),
 }
-HEADERS = ["load.h", "histogram.h"]
+HEADERS = ["load.h", "histogram.h", "sign.h"]
 
 
 def build(folder, names=None, flags=()):

@@ -5,7 +5,7 @@ import statistics
 
 FORMAT = 1
 FOREIGN_MOST = 0.05     # of the proxy's processor: above this a run is not to be quoted
-UNITS = {"us": "us", "KiB": "KiB", "requests": "failed"}
+UNITS = {"us": "us", "KiB": "KiB", "bytes": "bytes", "requests": "failed"}
 MEASURES = ("value", "rate", "busy", "busiest", "fullest", "p50", "p99", "p999", "neighbour", "failed", "raced")
 
 

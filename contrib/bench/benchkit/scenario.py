@@ -1,6 +1,7 @@
 """Kinds of scenarios. The scenarios themselves stand in ../scenarios, one family a file."""
 import dataclasses
 import importlib.util
+import subprocess
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,6 +91,7 @@ class Requests(Scenario):
     connections: int = 64
     options: tuple = ()          # further options of load
     tokens: str = ""             # "warm": 256 that come again, "cold": never the same twice
+    kind: str = "RS256"          # of the tokens, see material.py; "proofs": one token, and each time another proof of its key
     count: int = 0               # requests of a sample, instead of its time
     paths: int = 0               # so many different ones, in turn, instead of the target
 
@@ -101,17 +103,21 @@ class Requests(Scenario):
         return dataclasses.replace(self, settings={}, options=options)
 
     def prepare(self, bench):
-        if self.tokens == "warm":
-            self.token_file = bench.material.warm_tokens(256)
+        # One probe and one sample for each round; each peer sees every token once.
+        most = self.COLD_PROBE + self.count * bench.rounds
+        if self.kind == "proofs":
+            self.token_file = bench.material.proofs(most, f"https://bench.example{self.target}")
+        elif self.tokens == "warm":
+            self.token_file = bench.material.warm_tokens(256, self.kind)
         elif self.tokens == "cold":
-            # One probe and one sample for each round; each peer sees every token once.
-            self.token_file = bench.material.tokens(self.COLD_PROBE + self.count * bench.rounds)
+            self.token_file = bench.material.tokens(most, self.kind)
 
     def load(self, bench, running, seconds, turn, options=(), at_end=None):
         argv = [bench.programs["load"], "--connections", self.connections, *self.options, *options]
         probe = seconds <= PROBE_SECONDS
         if self.tokens == "cold":
-            argv += ["--tokens", self.token_file, "--skip", 0 if probe else self.COLD_PROBE + turn * self.count,
+            argv += ["--heads" if self.kind == "proofs" else "--tokens", self.token_file,
+                     "--skip", 0 if probe else self.COLD_PROBE + turn * self.count,
                      "--requests", self.COLD_PROBE if probe else self.count]
         elif self.tokens:
             argv += ["--tokens", self.token_file]
@@ -138,6 +144,78 @@ class Spread(Requests):
 
 def share_of_first(counts):
     return counts[0] / sum(counts) if counts and sum(counts) else None
+
+
+@dataclass
+class Remembered(Requests):
+    """Memory of so many tokens, each of which came once and is remembered. The process has had other requests before."""
+    unit: str = "bytes for a token"
+    what: str = "tokens"
+    tokens: str = "cold"
+    kind: str = "ES256"
+    count: int = 100000
+    first: int = 2000
+    fresh_process: bool = True
+    rounds_most: int = 3
+
+    def for_floor(self):
+        return None
+
+    def sample_seconds(self, seconds):
+        return self.count / 8000
+
+    def prepare(self, bench):
+        self.token_file = bench.material.tokens(self.first + self.count, self.kind)
+
+    def probe(self, bench, running):
+        self._send(bench, running, 0, 200)
+
+    def _send(self, bench, running, skip, count):
+        argv = [bench.programs["load"], "--connections", self.connections, "--tokens", self.token_file, "--skip", skip, "--requests", count,
+                _url(running, self.target)]
+        result = drive.measured(argv, count / 200, running, bench.load_cpu, bench.log("load"))
+        if drive.failures(result) or result["requests"] != count:
+            raise drive.LoadFailed(f"{result['requests']} of {count} tokens were accepted")
+        return result
+
+    def sample(self, bench, running, turn):
+        self._send(bench, running, 0, self.first)
+        before = running.process.pss_kib()
+        result = self._send(bench, running, self.first, self.count)
+        time.sleep(0.3)
+        after = running.process.pss_kib()
+        return {**self.cpu_sample(result), "value": (after - before) * 1024 / self.count, "before_kib": before, "after_kib": after}
+
+
+@dataclass
+class Logins(Scenario):
+    """Browsers that log in, again and again, by `login`."""
+    unit: str = "us of CPU per login"
+    what: str = "logins"
+    target: str = "/1024"
+    connections: int = 16
+
+    def for_floor(self):
+        return None
+
+    def load(self, bench, running, seconds, turn):
+        argv = [bench.programs["login"], self.connections, seconds, _url(running, self.target)]
+        return drive.measured(argv, seconds, running, bench.load_cpu, bench.log("load"))
+
+
+@dataclass
+class WithSession(Requests):
+    """Requests of one browser that has logged in before they begin."""
+
+    def load(self, bench, running, seconds, turn, options=(), at_end=None):
+        cookie = running.folder / "session"
+        if running.peer.name != "floor" and not cookie.exists():
+            said = subprocess.run([bench.programs["login"], "cookie", _url(running, self.target)], capture_output=True, text=True, timeout=30)
+            if said.returncode:
+                raise drive.LoadFailed(said.stderr.strip())
+            cookie.write_text(said.stdout)
+        options = (*options, "--heads", cookie) if cookie.exists() else options
+        return super().load(bench, running, seconds, turn, options, at_end)
 
 
 @dataclass

@@ -1,5 +1,6 @@
--- A gateway's work in nginx with Lua, as well as its usual parts allow: RS256 access tokens verified by OpenSSL, remembered
--- until they expire, and each subject counted: here in shared memory, or in Redis with one pipelined round trip.
+-- A gateway's work in nginx with Lua, as well as its usual parts allow: access tokens (RS256 or ES256) verified by OpenSSL, or
+-- asked about by a subrequest, remembered until they expire, and each subject counted: here in shared memory, or in Redis with one
+-- pipelined round trip.
 local ffi = require "ffi"
 local json = require "cjson.safe"
 local lrucache = require "resty.lrucache"
@@ -20,11 +21,12 @@ int EVP_DigestVerify(EVP_MD_CTX *ctx, const char *signature, size_t signature_le
 ]]
 local openssl = ffi.C
 
-local LIMIT, WINDOW, REMEMBERED = 1000000000, 10, 20000
+local LIMIT, WINDOW = 1000000000, 10
 local M = {}
-local key, context, issuer, audience, redis_port, remembered
+local algorithm, key, context, issuer, audience, redis_port, remembered
 
-function M.setup(pem_path, want_issuer, want_audience, port)
+function M.setup(alg, pem_path, want_issuer, want_audience, port, most_remembered)
+	algorithm = alg
 	local file = assert(io.open(pem_path))
 	local pem = file:read("*a")
 	file:close()
@@ -33,7 +35,7 @@ function M.setup(pem_path, want_issuer, want_audience, port)
 	openssl.BIO_free(bio)
 	context = openssl.EVP_MD_CTX_new()
 	issuer, audience, redis_port = want_issuer, want_audience, port
-	remembered = lrucache.new(REMEMBERED)
+	remembered = lrucache.new(most_remembered)
 end
 
 local function decode(part)
@@ -41,7 +43,28 @@ local function decode(part)
 	return ngx.decode_base64(text .. ("="):rep(-#text % 4))
 end
 
+-- A number of ASN.1: no zeros at first, but one where it would read as negative.
+local function number(bytes)
+	local rest = bytes:gsub("^%z+", "")
+	if rest == "" or rest:byte() >= 128 then
+		rest = "\0" .. rest
+	end
+	return "\2" .. string.char(#rest) .. rest
+end
+
+-- OpenSSL takes a signature of ES256 in DER; a token has its two numbers one behind the other.
+local function in_der(signature)
+	local both = number(signature:sub(1, 32)) .. number(signature:sub(33))
+	return "\48" .. string.char(#both) .. both
+end
+
 local function signed(data, signature)
+	if algorithm == "ES256" then
+		if #signature ~= 64 then
+			return false
+		end
+		signature = in_der(signature)
+	end
 	openssl.EVP_MD_CTX_reset(context)
 	return openssl.EVP_DigestVerifyInit(context, nil, openssl.EVP_sha256(), nil, key) == 1
 		and openssl.EVP_DigestVerify(context, signature, #signature, data, #data) == 1
@@ -66,7 +89,7 @@ local function verify(token)
 	end
 	local head, claims = data:match("^(.-)%.(.*)$")
 	head, claims, signature = json.decode(decode(head)), json.decode(decode(claims)), decode(signature)
-	if not head or not claims or not signature or head.alg ~= "RS256" or not signed(data, signature) then
+	if not head or not claims or not signature or head.alg ~= algorithm or not signed(data, signature) then
 		return nil
 	end
 	local left = (tonumber(claims.exp) or 0) - ngx.time()
@@ -77,10 +100,28 @@ local function verify(token)
 	return claims.sub
 end
 
-local function subject()
+-- An opaque token: the authorization server says what it means (RFC 7662).
+local function ask(token)
+	if not token:match("^[%w%-._~+/]+=*$") then
+		return nil
+	end
+	local said = ngx.location.capture("/introspect", { method = ngx.HTTP_POST, body = "token=" .. ngx.escape_uri(token) })
+	local claims = said.status == 200 and json.decode(said.body)
+	if not claims or claims.active ~= true or not has(claims.aud, audience) then
+		return nil
+	end
+	local left = (tonumber(claims.exp) or 0) - ngx.time()
+	if left <= 0 then
+		return nil
+	end
+	remembered:set(token, claims.sub, math.min(left, 3600))
+	return claims.sub
+end
+
+local function subject(learn)
 	local field = ngx.var.http_authorization or ""
 	local token = field:sub(1, 7) == "Bearer " and field:sub(8)
-	local sub = token and (remembered:get(token) or verify(token))
+	local sub = token and (remembered:get(token) or learn(token))
 	if not sub then
 		ngx.header["WWW-Authenticate"] = "Bearer"
 		ngx.exit(401)
@@ -92,15 +133,23 @@ local function window_key(sub)
 	return "limit:" .. sub .. ":" .. math.floor(ngx.time() / WINDOW)
 end
 
-function M.here()
-	local n = ngx.shared.limits:incr(window_key(subject()), 1, 0, 2 * WINDOW)
+local function count(sub)
+	local n = ngx.shared.limits:incr(window_key(sub), 1, 0, 2 * WINDOW)
 	if not n or n > LIMIT then
 		ngx.exit(429)
 	end
 end
 
+function M.here()
+	count(subject(verify))
+end
+
+function M.asked()
+	count(subject(ask))
+end
+
 function M.shared()
-	local k = window_key(subject())
+	local k = window_key(subject(verify))
 	local socket = ngx.socket.tcp()
 	socket:settimeout(1000)
 	if not socket:connect("127.0.0.1", redis_port) then

@@ -3,6 +3,13 @@ import json
 import struct
 import subprocess
 import time
+import urllib.error
+import urllib.parse
+import urllib.request
+
+import jwt
+import pytest
+from benchkit import material
 
 from kit.origin import raw as raw_bytes, reply
 
@@ -151,7 +158,6 @@ def test_websocket(serve, bench_programs):
 
 
 def test_tokens(bench_programs, tmp_path):
-    import jwt
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import rsa
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -161,6 +167,86 @@ def test_tokens(bench_programs, tmp_path):
     said = [jwt.decode(t, key.public_key(), algorithms=["RS256"], audience="bench", issuer="https://issuer.example/") for t in tokens]
     assert [c["sub"] for c in said] == ["user-0", "user-1", "user-2", "user-0", "user-1"]
     assert len({c["jti"] for c in said}) == 5
+
+
+@pytest.fixture(scope="module")
+def keys(bench_programs, tmp_path_factory):
+    return material.Material(tmp_path_factory.mktemp("keys"), bench_programs["mint"])
+
+
+def test_tokens_by_an_elliptic_curve(keys):
+    token = keys.tokens(1, "ES256").read_text().strip()
+    claims = jwt.decode(token, keys.ec_public.read_text(), algorithms=["ES256"], audience="bench", issuer="https://issuer.example/")
+    assert claims["sub"] == "user-0"
+    key = jwt.PyJWKSet.from_json(keys.jwks.read_text())[jwt.get_unverified_header(token)["kid"]]
+    assert jwt.decode(token, key.key, algorithms=["ES256"], audience="bench") == claims
+
+
+@pytest.fixture
+def authority(serve, keys):
+    port = serve("authority", after=(keys.ec, keys.jwks))
+
+    def ask(path, **form):
+        body = urllib.parse.urlencode(form).encode() if form else None
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", body, timeout=10) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as e:
+            with e:
+                return {"status": e.code, **json.load(e)}
+    ask.issuer = f"http://127.0.0.1:{port}"
+    return ask
+
+
+def test_the_authority_knows_opaque_tokens(authority, keys):
+    tokens = keys.tokens(300, "opaque").read_text().split()
+    assert len(set(tokens)) == 300
+    said = authority("/introspect", token_type_hint="access_token", token=tokens[257])
+    assert said["active"] is True and said["sub"] == "user-1" and said["aud"] == "bench" and said["exp"] > time.time()
+    assert authority("/introspect", other="x") == {"active": False}
+
+
+def test_the_authority_ends_logins(authority, keys):
+    known = authority("/.well-known/openid-configuration")
+    assert known["issuer"] == authority.issuer and known["token_endpoint"] == authority.issuer + "/token"
+    assert authority("/jwks") == json.loads(keys.jwks.read_text())
+    said = authority("/token", grant_type="authorization_code", code="a-nonce")
+    claims = jwt.decode(said["id_token"], keys.ec_public.read_text(), algorithms=["ES256"], audience="bench", issuer=authority.issuer)
+    assert claims["nonce"] == "a-nonce"
+    assert authority("/token", grant_type="authorization_code")["error"] == "invalid_grant"
+    assert authority("/nothing")["status"] == 404
+
+
+LOGIN_CONFIG = """
+listeners: [{ name: public, address: "127.0.0.1:@public@" }]
+plugins:
+  login:
+    use: oidc
+    issuer: @issuer@
+    client_id: bench
+    client_secret: of-the-bench
+    secret: 8b0f5e2d7c1a4963b5d8e0f1a2c3948576
+routes:
+  - { name: all, match: { path: /* }, plugins: [login], respond: { body: "for {claim:sub}" } }
+"""
+
+
+def test_browsers_log_in(gateway, authority, bench_programs, origin):
+    g = gateway(LOGIN_CONFIG, issuer=authority.issuer)
+    url = f"http://127.0.0.1:{g.port('public')}/page"
+    r = subprocess.run([bench_programs["login"], "3", "0.2", url], capture_output=True, text=True, timeout=30)
+    assert r.returncode == 0 and not r.stderr, r.stderr
+    said = json.loads(r.stdout.split("\n", 1)[1])
+    assert said["requests"] >= 3 and not failed(said)
+    field = subprocess.run([bench_programs["login"], "cookie", url], check=True, capture_output=True, text=True).stdout.strip()
+    name, _, value = field.partition(": ")
+    with urllib.request.urlopen(urllib.request.Request(url, headers={name: value}), timeout=10) as page:
+        assert page.read() == b"for user"
+    # a page without a login is none
+    up = origin(reply(200, b"ok"))
+    r = subprocess.run([bench_programs["login"], "1", "0.1", f"http://127.0.0.1:{up.port}/"], capture_output=True, text=True, timeout=30)
+    said = json.loads(r.stdout.split("\n", 1)[1])
+    assert said["requests"] == 0 and list(failed(said)) == ["status"]
 
 
 def test_grpc_origin(serve, h2):

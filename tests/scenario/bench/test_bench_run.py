@@ -34,7 +34,7 @@ def test_every_scenario_has_a_valid_configuration(tmp_path, bench_programs):
             values = {**settings, "port": 8080, "admin_port": 8081, "redis_port": 6379,
                       "servers": main.server_addresses(9000, settings["server_count"]),
                       "certificate": m.certificate, "key": m.key, "jwks": m.jwks, "issuer": material.ISSUER,
-                      "audience": material.AUDIENCE, "gateway": GATEWAY,
+                      "audience": material.AUDIENCE, "authority": 9100, "gateway": GATEWAY,
                       "plugin_dirs": ["--plugin-dir", PLUGIN_DIR]}
             command = peers.configure(peers.PEERS["sluice"], tmp_path / "c", values)
             r = subprocess.run([command[0], "check", *command[2:]], capture_output=True, text=True, timeout=60)
@@ -42,8 +42,8 @@ def test_every_scenario_has_a_valid_configuration(tmp_path, bench_programs):
     assert len(done) > 8
 
 
-VALUES = {"port": 1, "admin_port": 2, "redis_port": 3, "root": True, "programs": {"floor": "/floor"}, "gateway": "/sluice",
-          "plugin_dirs": [], **{n: f"/{n}" for n in ("certificate", "key", "both", "jwks", "rsa_public", "issuer", "audience")}}
+VALUES = {"port": 1, "admin_port": 2, "redis_port": 3, "authority": 4, "root": True, "programs": {"floor": "/floor"}, "gateway": "/sluice",
+          "plugin_dirs": [], **{n: f"/{n}" for n in ("certificate", "key", "both", "jwks", "rsa_public", "ec_public", "issuer", "audience")}}
 
 
 def test_every_peer_can_be_configured_for_what_it_takes_part_in(tmp_path):
@@ -256,6 +256,18 @@ def samples_of(folder, name):
     assert r.returncode == 0, r.stdout + r.stderr
     record = json.loads((folder / "result.json").read_text())["scenarios"][0]
     return {p["variant"]: p["samples"][0] for p in record["participants"] if p["peer"] == "sluice"}
+
+
+@pytest.mark.slow
+@two_processors
+def test_logins_and_tokens_that_are_asked_about(tmp_path):
+    r = subprocess.run(command(tmp_path, "--scenario", "introspect-hit,login,session", "--rounds", "1", "--secs", "0.3", "--require"),
+                       text=True, capture_output=True, timeout=55)
+    assert r.returncode == 0, r.stdout + r.stderr
+    found = {s["name"]: p["samples"][0] for s in json.loads((tmp_path / "result.json").read_text())["scenarios"]
+             for p in s["participants"] if p["peer"] == "sluice"}
+    assert sorted(found) == ["introspect-hit", "login", "session"]
+    assert all(s["requests"] > 10 and s["value"] > 0 and not s["failed"] for s in found.values())
 
 
 @pytest.mark.slow
