@@ -39,6 +39,13 @@ static struct upstream *fetching_upstream(const struct fetching *who, const slui
 	return NULL;
 }
 
+/* Authorities are read when they are first asked for, which takes a while: not for a URL without
+ * TLS. */
+static bool fetching_is_plain(const sluice_fetch_request *r)
+{
+	return str_starts(r->url, STR("http://"));
+}
+
 static struct tls_client *fetching_tls(const struct fetching *who, const sluice_fetch_request *r,
 	const char **why)
 {
@@ -61,7 +68,7 @@ struct fetch *fetching_start(const struct fetching *who, const sluice_fetch_requ
 		way.upstream = fetching_own(who, u, why);
 	else if (u)
 		way.upstream = fetching_upstream(who, u, why);
-	else
+	else if (!fetching_is_plain(r))
 		way.tls = fetching_tls(who, r, why);
 	if (!*why)
 		f = fetch_start(who->worker, r, &way, fn, ctx, why);

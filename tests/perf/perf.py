@@ -24,7 +24,8 @@ HERE = Path(__file__).resolve().parent
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(HERE.parent.parent / "contrib" / "bench"))
 
-from benchkit import drive, machine, material, peers, process, programs  # noqa: E402
+import credentials  # noqa: E402
+from benchkit import drive, machine, material, peers, process, programs, template  # noqa: E402
 from benchkit.main import DEFAULTS, SERVERS_MOST, server_addresses  # noqa: E402
 
 BASELINE = HERE / "baseline.json"
@@ -45,7 +46,7 @@ class Scenario:
     target: str = "/1024"
     options: tuple = ()
     tokens: int = 0
-    proofs: bool = False
+    heads: str = ""       # credentials, see credentials.py
     h2: bool = False
     origin: str = "h1"
     redis: bool = False
@@ -61,6 +62,7 @@ TLS = {"tls": True}
 # A server that fails each time is asked each time, and each request may go to another.
 NEVER_RESTS = "health: { failures: 0 }"
 RETRIES = "upstream: origin\n    retry: { on: [connect, reset, 503], tries: 3, budget: 100%, backoff: 0s }"
+JWT = "jwt, issuer: @issuer@, audience: @audience@, jwks: file:@jwks@"
 SCENARIOS = [
     Scenario("plain", "GET of 1 KiB, kept connection", 4000),
     Scenario("hook", "the same, with a plugin whose on_request does nothing", 4000, {"plugin": "one-hook"}),
@@ -91,7 +93,18 @@ SCENARIOS = [
     Scenario("tls", "GET of 1 KiB over TLS 1.3, kept connection", 3000, TLS),
     Scenario("jwt", "the same, with 16 known tokens and a limit in memory", 2000, {**TLS, "jwt": True, "limit": "local"}, tokens=16),
     Scenario("jwt-redis", "the same, with the limit in Redis", 2000, {**TLS, "jwt": True, "limit": "redis"}, tokens=16, redis=True),
-    Scenario("dpop", "the plain GET, with a known token and a new proof of its key", 400, {"jwt": True, "dpop": True}, proofs=True),
+    Scenario("dpop", "the plain GET, with a known token and a new proof of its key", 400, {"jwt": True, "dpop": True}, heads="proofs"),
+    Scenario("jwt-cookie", "the plain GET, with a known token in a cookie", 3000, {"plugin": JWT + ", from: [cookie:session]"}, heads="cookie"),
+    Scenario("jwt-claims", "the plain GET, with a known token, claims of which go on as text", 3000,
+             {"plugin": JWT + ", claims_to_headers: { sub: X-User, scope: X-Scope, exp: X-Until }"}, heads="signed"),
+    Scenario("jwt-claims-json", "the same, as JSON, and all claims in one field", 3000, {"plugin": JWT +
+             ", claims_format: json, claims_field: X-Claims, claims_to_headers: { sub: X-User, scope: X-Scope, exp: X-Until }"}, heads="signed"),
+    Scenario("jwt-hs256", "the plain GET, with a token signed by a shared secret, which is verified each time", 2000,
+             {"plugin": "jwt, issuer: @issuer@, audience: @audience@, jwks: secret:file:@secret@, algorithms: [HS256], cache: 0"}, heads="hs256"),
+    Scenario("jwe", "the plain GET, with an encrypted token, which is decrypted and verified each time", 100,
+             {"plugin": JWT + ", decryption_keys: file:@rsa@, cache: 0"}, heads="jwe"),
+    Scenario("introspect", "the plain GET, with an opaque token that the authorization server is asked about", 1500, {"plugin": "jwt, audience: @audience@, "
+             "introspection: { url: 'http://127.0.0.1:@authority@/introspect', client_id: bench, client_secret: of-the-bench }"}, heads="opaque"),
     Scenario("cors", "GET of 1 KiB from a page of a permitted origin", 4000, {"plugin": 'cors, origins: ["https://app.example.com"]'},
              options=("--field", "Origin: https://app.example.com")),
     Scenario("compress", "GET of 64 KiB, compressed by gzip", 400, {"plugin": "compress"}, target="/65536",
@@ -237,6 +250,10 @@ class Bed:
         good = server_addresses(self.origin(s.origin), s.settings.get("server_count", 1))
         return [self.first_server(s.first), *(f"{{ address: {a}, backup: true }}" for a in good)] if s.first else good
 
+    def authority(self):
+        m = self.material
+        return self.server("authority", lambda port: [self.programs["authority"], port, m.ec, m.jwks])
+
     def redis(self):
         if not shutil.which("redis-server"):
             raise NotSupported("no redis-server here")
@@ -253,6 +270,8 @@ def write_config(bed, s, folder, port):
     values = {**DEFAULTS, **s.settings, "port": port, "servers": bed.servers_of(s), "jwks": m.jwks,
               "certificate": m.certificate, "key": m.key, "issuer": material.ISSUER, "audience": material.AUDIENCE,
               "redis_port": bed.redis() if s.redis else 0, "gateway": bed.gateway, "plugin_dirs": [a for d in bed.plugin_dirs for a in ("--plugin-dir", d)]}
+    values.update(rsa=m.rsa, secret=credentials.secret_file(m), authority=bed.authority() if s.heads == "opaque" else 0)
+    values["plugin"] = template.render(values["plugin"], values)
     command = peers.configure(peers.PEERS["sluice"], folder, values)
     check = subprocess.run([command[0], "check", *command[2:]], capture_output=True, text=True, stdin=subprocess.DEVNULL)
     if check.returncode:
@@ -269,8 +288,8 @@ def send(bed, s, port, n, strict=True):
         argv = [bed.programs["load"], "--requests", n, *s.options]
         if s.tokens:
             argv += ["--tokens", bed.material.warm_tokens(s.tokens)]
-        if s.proofs:
-            argv += ["--heads", bed.material.proofs(n, f"https://bench.example{s.target}")]
+        if s.heads:
+            argv += ["--heads", credentials.heads(bed.material, s.heads, n, s.target)]
         if s.settings.get("routes"):
             argv += ["--targets", bed.material.targets(s.settings["routes"])]
         argv.append(url)

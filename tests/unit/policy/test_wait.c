@@ -180,10 +180,12 @@ TEST(store_answers_at_once)
 }
 
 static const char *tls_fails;
+static unsigned authorities_read;
 
 static struct tls_client *fetch_tls(sluice_str ca_file, const char **why)
 {
 	(void)ca_file;
+	authorities_read++;
 	*why = tls_fails;
 	return NULL;
 }
@@ -232,6 +234,21 @@ static sluice_verdict fetch_without_memory(sluice_exchange *x, const void *conf)
 	x->arena->budget += ARENA_BLOCK; /* enough for the wait, not for the path */
 	(void)sluice_alloc(x, 1500);
 	return fetch(x, conf);
+}
+
+TEST(fetch_without_tls_reads_no_authorities)
+{
+	tls_fails = "no authorities";
+	for (int i = 0; i < 2; i++) {
+		url = i ? "https://127.0.0.1/" : "http://127.0.0.1 ";
+		authorities_read = 0;
+		walk_begin(1, "", 0);
+		parts[0].on_request = fetch;
+		assert_int_equal(walk_request(), RUN_NEXT);
+		assert_string_equal(trace, "q0 f ");
+		assert_int_equal(authorities_read, i);
+		walk_end();
+	}
 }
 
 /* Authorities that cannot be named are not all the world's. */
