@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "../jose/strict.h"
+#include "../oauth/document.h"
 #include "client.h"
 #include "flow.h"
 #include "keep.h"
@@ -75,9 +76,9 @@ static sluice_verdict on_userinfo(sluice_exchange *x, const void *arg,
 	const struct oidc_conf *conf = arg;
 	struct flow *f = flow_of(x);
 	sluice_str sub, known;
-	json_t *root = r->status == SLUICE_OK && r->code == 200
-		? json_read_object(r->body.data, r->body.len, USERINFO_DEPTH)
-		: NULL;
+	char text[DOCUMENT_WHY];
+	const char *wrong = document_refused(r, text);
+	json_t *root = wrong ? NULL : json_read_object(r->body.data, r->body.len, USERINFO_DEPTH);
 	bool ok = root && json_member_str(root, "sub", &sub) && sub.data &&
 		json_member_str(f->claims, "sub", &known) && sluice_str_eq(sub, known);
 	/* what the ID token says was signed, and stays */
@@ -85,9 +86,8 @@ static sluice_verdict on_userinfo(sluice_exchange *x, const void *arg,
 	json_decref(root);
 	if (ok)
 		return finish(x, conf, f);
-	sluice_log_for(x, SLUICE_LOG_WARN,
-		"the userinfo endpoint gave no claims of the user: %s, status %d",
-		r->error ? r->error : "it answered", r->code);
+	sluice_log_for(x, SLUICE_LOG_WARN, "the userinfo endpoint gave no claims of the user: %s",
+		wrong ? wrong : "its answer is no JSON object about that user");
 	return refusal_answer(x, conf, REFUSAL_PROVIDER);
 }
 
@@ -148,15 +148,18 @@ static sluice_verdict on_tokens(sluice_exchange *x, const void *arg, const sluic
 			r->error ? r->error : "no answer");
 		return refusal_answer(x, conf, REFUSAL_UNAVAILABLE);
 	}
+	char text[DOCUMENT_WHY];
+	const char *wrong = r->code == 200 ? document_refused(r, text) : NULL;
 	enum token_answer_kind kind = token_answer_read(r->code, r->body, &f->answer);
 	if (kind == TOKEN_ANSWER_REFUSED) {
 		sluice_log_for(x, SLUICE_LOG_WARN, "the token endpoint refused the code: %s",
 			f->answer.error);
 		return refusal_answer(x, conf, REFUSAL_REFUSED);
 	}
-	if (kind != TOKEN_ANSWER_GOOD || !f->answer.id_token.data) {
+	if (kind != TOKEN_ANSWER_GOOD || !f->answer.id_token.data || wrong) {
 		sluice_log_for(x, SLUICE_LOG_WARN,
-			"the token endpoint gave no usable tokens, with status %d", r->code);
+			"the token endpoint gave no usable tokens, with status %d%s%s", r->code,
+			wrong ? ": " : "", wrong ? wrong : "");
 		return refusal_answer(x, conf, REFUSAL_PROVIDER);
 	}
 	f->since_ns = sluice_now_ns();

@@ -4,6 +4,7 @@
 #include <openssl/sha.h>
 #include <stdlib.h>
 
+#include "../oauth/document.h"
 #include "client.h"
 #include "provider.h"
 #include "worker.h"
@@ -101,8 +102,12 @@ static void on_answer(sluice_work *k, const void *arg, const sluice_fetch_respon
 	(void)arg;
 	struct refresh_job *j = r->user;
 	struct token_answer a = { .root = NULL };
-	enum token_answer_kind kind =
-		r->status == SLUICE_OK ? token_answer_read(r->code, r->body, &a) : TOKEN_ANSWER_BAD;
+	char text[DOCUMENT_WHY];
+	/* a refusal is known by its status and its error, of whatever type it is */
+	const char *wrong = r->code == 200 || r->status != SLUICE_OK ? document_refused(r, text)
+								     : NULL;
+	enum token_answer_kind kind = wrong ? TOKEN_ANSWER_BAD
+					    : token_answer_read(r->code, r->body, &a);
 	if (kind == TOKEN_ANSWER_REFUSED) {
 		sluice_log(sluice_work_instance(k), SLUICE_LOG_INFO,
 			"the provider refused to refresh a session: %s", a.error);
@@ -110,7 +115,7 @@ static void on_answer(sluice_work *k, const void *arg, const sluice_fetch_respon
 	} else if (kind != TOKEN_ANSWER_GOOD || !renew(j, &a)) {
 		sluice_log(sluice_work_instance(k), SLUICE_LOG_WARN,
 			"a session could not be refreshed: %s, status %d",
-			r->error ? r->error : "the token endpoint gave no usable answer", r->code);
+			wrong ? wrong : "the token endpoint gave no usable answer", r->code);
 		put(j, has_failed, SLUICE_STR(""), FAILED_MS);
 	}
 	token_answer_fini(&a);

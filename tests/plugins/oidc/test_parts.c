@@ -194,7 +194,7 @@ TEST(what_a_token_answer_has)
 
 static const char *judge(const char *claims, const char *nonce)
 {
-	struct token t = { .alg = ALG_RS256 };
+	struct token t = { .header = { .alg = ALG_RS256 } };
 	const struct id_expected e = { .issuer = z("https://idp"),
 		.client_id = z("me"),
 		.nonce = z(nonce),
