@@ -82,7 +82,7 @@ static void read_tokens(sluice_str body)
 
 static void read_claims(sluice_str text)
 {
-	const struct token t = { .alg = ALG_RS256 };
+	const struct token t = { .header = { .alg = ALG_RS256 } };
 	const struct id_expected e = { .issuer = SLUICE_STR("i"),
 		.client_id = SLUICE_STR("c"),
 		.nonce = SLUICE_STR("n"),
