@@ -102,7 +102,7 @@ SCENARIOS = [
     Scenario("jwt-hs256", "the plain GET, with a token signed by a shared secret, which is verified each time", 2000,
              {"plugin": "jwt, issuer: @issuer@, audience: @audience@, jwks: secret:file:@secret@, algorithms: [HS256], cache: 0"}, heads="hs256"),
     Scenario("jwe", "the plain GET, with an encrypted token, which is decrypted and verified each time", 100,
-             {"plugin": JWT + ", decryption_keys: file:@rsa@, cache: 0"}, heads="jwe"),
+             {"plugin": JWT + ", decryption_keys: file:@rsa@, cache: 0"}, heads="jwe", tolerance=0.08),
     Scenario("introspect", "the plain GET, with an opaque token that the authorization server is asked about", 1500, {"plugin": "jwt, audience: @audience@, "
              "introspection: { url: 'http://127.0.0.1:@authority@/introspect', client_id: bench, client_secret: of-the-bench }"}, heads="opaque"),
     Scenario("cors", "GET of 1 KiB from a page of a permitted origin", 4000, {"plugin": 'cors, origins: ["https://app.example.com"]'},
