@@ -3,6 +3,9 @@
 set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 jobs=$(nproc 2>/dev/null || echo 2)
+# The shell of configure, of libtool and of make: dash is there on every Debian and half as long about it as bash.
+: "${CONFIG_SHELL=$(command -v dash || command -v sh)}"
+export CONFIG_SHELL
 
 build_packages="gcc make autoconf automake libtool pkg-config libevent-dev libssl-dev libjwt-dev libjansson-dev
 	libhiredis-dev libnghttp2-dev libyaml-dev libc-ares-dev libpcre2-dev libcrypt-dev zlib1g-dev libbrotli-dev libzstd-dev
@@ -55,8 +58,8 @@ found() {
 	dpkg-query -W -f '${Package} ${Version} ${db:Status-Status}\n' $build_packages $test_packages 2>/dev/null | cksum
 }
 
-# build FOLDER [configure options]: configure there, unless that was done with the same options and packages, and make.
-build() {
+# prepare FOLDER [configure options]: configure there, unless that was done with the same options and packages.
+prepare() {
 	folder=$1
 	shift
 	[ -x "$root/configure" ] && [ "$root/configure" -nt "$root/configure.ac" ] || (cd "$root" && autoreconf -fi >/dev/null 2>&1) ||
@@ -64,10 +67,15 @@ build() {
 	mkdir -p "$folder"
 	before=$(cat "$folder/.options" 2>/dev/null) packages=$(found)
 	if [ ! -f "$folder/Makefile" ] || [ "$before" != "$* [$packages]" ]; then
-		(cd "$folder" && "$root/configure" -q "$@")
+		(cd "$folder" && "$root/configure" -q "$@") || return 1
 		# Other packages alone do not change how sources are compiled, but what is built and run.
 		case $before in "$* ["*) ;; *) make -s -C "$folder" clean ;; esac
 		printf '%s' "$* [$packages]" >"$folder/.options"
 	fi
-	make -s -C "$folder" -j "$jobs"
+}
+
+# build FOLDER [configure options]: the same, and make.
+build() {
+	prepare "$@" || return 1
+	make -s -C "$1" -j "$jobs"
 }
