@@ -1,5 +1,6 @@
 """Fixtures of the scenarios and of bugs/. scenario/README.md says how to use them; what they are made of is in scenario/kit/."""
 import itertools
+import os
 import shutil
 import sys
 import tempfile
@@ -14,6 +15,14 @@ from kit import client, configs, h2client, h2origin as kit_h2origin, kinds, orig
 from kit.ended import ended  # noqa: E402
 from kit.gateway import Gateway  # noqa: E402
 from kit.ports import free_port as kit_free_port  # noqa: E402
+
+
+def pytest_configure(config):
+    """Bytecode of the tests themselves may have a place (tools/run-scenarios); programs that a test starts write none. The process
+    that starts the workers has to hand the place on."""
+    starts_workers = not hasattr(config, "workerinput") and config.getoption("numprocesses", None)
+    if not starts_workers and os.environ.pop("PYTHONPYCACHEPREFIX", None):
+        os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
 
 
 def pytest_collection_modifyitems(items):

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.dont_write_bytecode = True
+sys.dont_write_bytecode = not sys.pycache_prefix  # nothing beside the sources
 sys.path.insert(0, str(HERE.parent.parent / "contrib" / "bench"))
 
 import credentials  # noqa: E402
