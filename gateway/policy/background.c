@@ -1,4 +1,4 @@
-/* Fetches that outlive their exchange. See background.h. */
+/* Fetches and commands of stores that outlive their exchange. See background.h. */
 #include "policy/background.h"
 
 #include <stdlib.h>
@@ -9,6 +9,7 @@
 #include "policy/fetching.h"
 #include "policy/guard.h"
 #include "policy/running.h"
+#include "store/store.h"
 #include "upstream/fetch.h"
 
 struct sluice_work {
@@ -18,9 +19,12 @@ struct sluice_work {
 	struct instance_keeper *keeper; /* shared: ref */
 	const uint32_t *places;         /* borrowed: chain_item.upstreams, of the snapshot */
 	int32_t own;                    /* the upstream of the exchange that began it; -1: none */
-	struct fetch *fetch;            /* owned; NULL: the callback runs, or has run */
+	struct fetch *fetch;            /* owned; NULL: the callback runs, or has run, or is none */
 	sluice_work_fn fn;
-	void *user; /* borrowed: the plugin's */
+	struct redis_call call; /* of a command, which fn_store is for */
+	sluice_work_store_fn fn_store;
+	const struct sluice_store *store; /* borrowed: the keeper holds it */
+	void *user;                       /* borrowed: the plugin's */
 	struct grave grave;
 };
 
@@ -53,7 +57,10 @@ static void work_leave(struct sluice_work *k)
 
 static void work_cancel(struct sluice_work *k)
 {
-	fetch_cancel(k->fetch);
+	if (k->fetch)
+		fetch_cancel(k->fetch);
+	else
+		redis_cancel(&k->call);
 	work_leave(k);
 	work_free(k);
 }
@@ -125,6 +132,23 @@ static struct fetch *work_fetch(struct sluice_work *k, const sluice_fetch_reques
 	return f;
 }
 
+/* ---- a command ------------------------------------------------------------------------------ */
+
+/* The view is released at the end of the turn, because this is called from within the link. */
+static void work_on_reply(struct redis_call *c, sluice_status st, const sluice_value *v)
+{
+	struct sluice_work *k = container_of(c, struct sluice_work, call);
+	sluice_instance *inst = k->iw->inst;
+	work_leave(k);
+	store_count(k->store, st);
+	running_set(k->worker, inst, RUNNING_FETCH, NULL);
+	k->fn_store(k, inst->conf, k->user, st, v);
+	running_clear(k->worker);
+	worker_bury(k->worker, &k->grave, work_bury);
+}
+
+/* ---- beginning ------------------------------------------------------------------------------ */
+
 /* Logged once until there is room again, because every request may ask for one too many. */
 static bool work_has_room(struct instance_worker *iw)
 {
@@ -149,6 +173,7 @@ static int work_begin(const struct sluice_work *whose, const sluice_fetch_reques
 	struct sluice_work *k = mem_new(struct sluice_work);
 	*k = *whose;
 	k->fn = fn;
+	redis_call_init(&k->call, work_on_reply);
 	if (r->size >= offsetof(sluice_fetch_request, user) + sizeof(r->user))
 		k->user = r->user;
 	k->fetch = work_fetch(k, r, &why);
@@ -162,6 +187,23 @@ static int work_begin(const struct sluice_work *whose, const sluice_fetch_reques
 	k->iw->n_works++;
 	list_push(background_list(k->worker), &k->link);
 	return 0;
+}
+
+/* The command is begun, or whose is freed. */
+static sluice_status work_send(struct sluice_work *k, const sluice_str *argv, size_t argc,
+	uint64_t timeout_ms)
+{
+	redis_call_init(&k->call, work_on_reply);
+	sluice_status st = store_command(k->worker, k->store, &k->call, argv, argc, timeout_ms);
+	if (st != SLUICE_OK) {
+		store_count(k->store, st);
+		free(k);
+		return st;
+	}
+	k->keeper->ref(k->keeper);
+	k->iw->n_works++;
+	list_push(background_list(k->worker), &k->link);
+	return SLUICE_OK;
 }
 
 /* ---- for the host table -------------------------------------------------------------------- */
@@ -203,6 +245,27 @@ int host_work_fetch(sluice_work *k, const sluice_fetch_request *r, sluice_work_f
 		.places = k->places,
 		.own = k->own };
 	return work_begin(&whose, r, fn);
+}
+
+sluice_status host_work_command(sluice_work *k, const struct sluice_store *s,
+	const sluice_str *argv, size_t argc, uint64_t timeout_ms, void *user,
+	sluice_work_store_fn fn)
+{
+	static const char service[] = "sluice_work_command()";
+	if (!work_may(k, service) || !guard_given(s, service, "the store is NULL") ||
+		!guard_given(argc ? argv : NULL, service, "the command is empty") ||
+		!guard_callback(fn, service) || !work_has_room(k->iw))
+		return SLUICE_ERROR;
+	struct sluice_work *next = mem_new(struct sluice_work);
+	*next = (struct sluice_work){ .worker = k->worker,
+		.iw = k->iw,
+		.keeper = k->keeper,
+		.places = k->places,
+		.own = k->own,
+		.fn_store = fn,
+		.store = s,
+		.user = user };
+	return work_send(next, argv, argc, timeout_ms);
 }
 
 sluice_instance *host_work_instance(const sluice_work *k)

@@ -437,5 +437,6 @@ const sluice_host host_table = {
 	.own = host_own,
 	.dependency_set = host_dependency_set,
 	.serve = host_serve,
+	.work_command = host_work_command,
 	.credentials_used = any_of_credentials_used,
 };

@@ -13,7 +13,7 @@
 #include "text.h"
 #include "verify.h"
 
-enum { KEY_WAIT_MS = 5000, MAX_USERINFO = 64 * 1024, USERINFO_DEPTH = 15 };
+enum { MAX_USERINFO = 64 * 1024, USERINFO_DEPTH = 15 };
 
 /* ---- what the browser brings --------------------------------------------------------------- */
 
@@ -47,6 +47,15 @@ static bool is_of_issuer(const struct oidc_conf *conf, const struct known *known
 
 /* ---- a new session ------------------------------------------------------------------------- */
 
+static sluice_verdict on_kept(sluice_exchange *x, const struct oidc_conf *conf, enum kept how)
+{
+	if (how != KEPT_GOOD)
+		return refusal_of_login(x, conf,
+			how == KEPT_DOWN ? REFUSAL_STORE : REFUSAL_TOO_LARGE);
+	sluice_metric_add(conf->logins, SLUICE_STR("done"), 1);
+	return redirect_answer(x, 303, flow_of(x)->login.return_to);
+}
+
 static sluice_verdict finish(sluice_exchange *x, const struct oidc_conf *conf, struct flow *f)
 {
 	uint64_t now = sluice_unix_ms();
@@ -64,9 +73,7 @@ static sluice_verdict finish(sluice_exchange *x, const struct oidc_conf *conf, s
 		.ahead_ms = conf->refresh_ahead };
 	if (!session_make(&parts, &f->session))
 		return SLUICE_FAIL;
-	if (!keep_put(x, conf, &f->session))
-		return refusal_answer(x, conf, REFUSAL_TOO_LARGE);
-	return redirect_answer(x, 303, f->login.return_to);
+	return keep_begin(x, conf, on_kept);
 }
 
 /* OpenID Connect Core 5.3.2: the answer is about the user of the ID token. */
@@ -88,7 +95,7 @@ static sluice_verdict on_userinfo(sluice_exchange *x, const void *arg,
 		return finish(x, conf, f);
 	sluice_log_for(x, SLUICE_LOG_WARN, "the userinfo endpoint gave no claims of the user: %s",
 		wrong ? wrong : "its answer is no JSON object about that user");
-	return refusal_answer(x, conf, REFUSAL_PROVIDER);
+	return refusal_of_login(x, conf, REFUSAL_PROVIDER);
 }
 
 static sluice_verdict ask_userinfo(sluice_exchange *x, const struct oidc_conf *conf,
@@ -123,17 +130,17 @@ static sluice_verdict verify(sluice_exchange *x, const void *arg)
 		.nonce = f->login.nonce,
 		.access_token = f->answer.access_token,
 		.now_ms = sluice_unix_ms(),
-		.leeway_ms = conf->leeway };
+		.leeway_ms = conf->leeway,
+		.acr = conf->acr_values,
+		.max_age_ms = conf->max_age,
+		.begun_ms = f->login.begun_ms };
+	sluice_verdict verdict;
 	enum verified v = verify_id_token(x, conf, f->answer.id_token, &e, &f->claims);
-	uint64_t waited = (sluice_now_ns() - f->since_ns) / 1000000;
-	if (v == VERIFIED_NO_KEY && known && waited < KEY_WAIT_MS &&
-		provider_seeks_keys(x, conf, &known->keys, f->since_ns, KEY_WAIT_MS - waited))
-		return sluice_await_publish(x, KEY_WAIT_MS - waited, verify);
-	if (v == VERIFIED_NO_KEY)
-		sluice_log_for(x, SLUICE_LOG_WARN, "no key of the provider verifies the ID token");
+	if (v == VERIFIED_NO_KEY && verify_waits(x, conf, f->since_ns, verify, &verdict))
+		return verdict;
 	if (v != VERIFIED_GOOD)
-		return refusal_answer(x, conf,
-			known && known->keys.keys ? REFUSAL_TOKEN : REFUSAL_UNAVAILABLE);
+		return refusal_of_login(x, conf,
+			verify_has_keys(x) ? REFUSAL_TOKEN : REFUSAL_UNAVAILABLE);
 	sluice_str userinfo = known->endpoints[ENDPOINT_USERINFO];
 	return conf->userinfo && userinfo.data ? ask_userinfo(x, conf, f, userinfo)
 					       : finish(x, conf, f);
@@ -146,7 +153,7 @@ static sluice_verdict on_tokens(sluice_exchange *x, const void *arg, const sluic
 	if (r->status != SLUICE_OK) {
 		sluice_log_for(x, SLUICE_LOG_WARN, "the token endpoint: %s",
 			r->error ? r->error : "no answer");
-		return refusal_answer(x, conf, REFUSAL_UNAVAILABLE);
+		return refusal_of_login(x, conf, REFUSAL_UNAVAILABLE);
 	}
 	char text[DOCUMENT_WHY];
 	const char *wrong = r->code == 200 ? document_refused(r, text) : NULL;
@@ -154,13 +161,13 @@ static sluice_verdict on_tokens(sluice_exchange *x, const void *arg, const sluic
 	if (kind == TOKEN_ANSWER_REFUSED) {
 		sluice_log_for(x, SLUICE_LOG_WARN, "the token endpoint refused the code: %s",
 			f->answer.error);
-		return refusal_answer(x, conf, REFUSAL_REFUSED);
+		return refusal_of_login(x, conf, REFUSAL_REFUSED);
 	}
 	if (kind != TOKEN_ANSWER_GOOD || !f->answer.id_token.data || wrong) {
 		sluice_log_for(x, SLUICE_LOG_WARN,
 			"the token endpoint gave no usable tokens, with status %d%s%s", r->code,
 			wrong ? ": " : "", wrong ? wrong : "");
-		return refusal_answer(x, conf, REFUSAL_PROVIDER);
+		return refusal_of_login(x, conf, REFUSAL_PROVIDER);
 	}
 	f->since_ns = sluice_now_ns();
 	return verify(x, conf);
@@ -174,7 +181,7 @@ static sluice_verdict end_refused(sluice_exchange *x, const struct oidc_conf *co
 	char word[TOKEN_ANSWER_WORD + 1];
 	token_answer_word(error, word);
 	sluice_log_for(x, SLUICE_LOG_INFO, "the provider refused a login: %s", word);
-	return refusal_answer(x, conf, REFUSAL_REFUSED);
+	return refusal_of_login(x, conf, REFUSAL_REFUSED);
 }
 
 sluice_verdict callback_run(sluice_exchange *x, const struct oidc_conf *conf)
@@ -186,12 +193,12 @@ sluice_verdict callback_run(sluice_exchange *x, const struct oidc_conf *conf)
 		return SLUICE_FAIL;
 	if (!sluice_str_is(sluice_get(x, SLUICE_I_METHOD), "GET") || !read_query(x, &b) ||
 		!b.state.data || !login_take(x, conf, b.state, &f->login))
-		return refusal_answer(x, conf, REFUSAL_STATE);
+		return refusal_of_login(x, conf, REFUSAL_STATE);
 	if (!known || !known->has_document)
-		return refusal_answer(x, conf, REFUSAL_UNAVAILABLE);
+		return refusal_of_login(x, conf, REFUSAL_UNAVAILABLE);
 	if (!is_of_issuer(conf, known, b.iss)) {
 		sluice_log_for(x, SLUICE_LOG_WARN, "a login came back from another issuer");
-		return refusal_answer(x, conf, REFUSAL_STATE);
+		return refusal_of_login(x, conf, REFUSAL_STATE);
 	}
 	if (b.error.data || !b.code.len)
 		return end_refused(x, conf, b.error);

@@ -34,7 +34,8 @@ struct cookie_name cookies_login(sluice_exchange *x, const struct oidc_conf *con
 
 /* ---- reading ------------------------------------------------------------------------------- */
 
-bool cookies_next(sluice_exchange *x, size_t *iter, sluice_str *rest, sluice_pair *out)
+/* The next cookie as it stands in its field. */
+static bool next_raw(sluice_exchange *x, size_t *iter, sluice_str *rest, sluice_str *out)
 {
 	sluice_pair f;
 	while (!rest->len) {
@@ -43,7 +44,15 @@ bool cookies_next(sluice_exchange *x, size_t *iter, sluice_str *rest, sluice_pai
 		if (sluice_str_ieq(f.name, cookie_field))
 			*rest = f.value;
 	}
-	sluice_str pair = sluice_str_trim(sluice_str_cut(rest, ';'));
+	*out = sluice_str_trim(sluice_str_cut(rest, ';'));
+	return true;
+}
+
+bool cookies_next(sluice_exchange *x, size_t *iter, sluice_str *rest, sluice_pair *out)
+{
+	sluice_str pair;
+	if (!next_raw(x, iter, rest, &pair))
+		return false;
 	out->name = sluice_str_trim(sluice_str_cut(&pair, '='));
 	out->value = pair.data ? sluice_str_trim(pair) : SLUICE_STR("");
 	return true;
@@ -174,8 +183,9 @@ void cookies_remove(sluice_exchange *x, const struct cookie_name *name)
 static bool is_ours(sluice_str cookie, const struct cookie_name *session,
 	const struct cookie_name *login)
 {
-	return piece_of(cookie, session) < COOKIE_PIECES ||
-		sluice_str_starts(cookie, sluice_str_n(login->text, login->len));
+	sluice_str name = sluice_str_trim(sluice_str_cut(&cookie, '='));
+	return piece_of(name, session) < COOKIE_PIECES ||
+		sluice_str_starts(name, sluice_str_n(login->text, login->len));
 }
 
 bool cookies_strip(sluice_exchange *x, const struct oidc_conf *conf)
@@ -183,11 +193,10 @@ bool cookies_strip(sluice_exchange *x, const struct oidc_conf *conf)
 	struct cookie_name session = cookies_session(x, conf),
 			   login = cookies_login(x, conf, SLUICE_STR(""));
 	size_t iter = 0, room = 0, found = 0;
-	sluice_str rest = SLUICE_STR_NONE;
-	sluice_pair c;
-	while (cookies_next(x, &iter, &rest, &c)) {
-		found += is_ours(c.name, &session, &login);
-		room += c.name.len + c.value.len + 3;
+	sluice_str rest = SLUICE_STR_NONE, c;
+	while (next_raw(x, &iter, &rest, &c)) {
+		found += is_ours(c, &session, &login);
+		room += c.len + 2;
 	}
 	if (found == 0)
 		return true;
@@ -196,14 +205,12 @@ bool cookies_strip(sluice_exchange *x, const struct oidc_conf *conf)
 		return false;
 	iter = 0;
 	rest = SLUICE_STR_NONE;
-	while (cookies_next(x, &iter, &rest, &c)) {
-		if (is_ours(c.name, &session, &login))
+	while (next_raw(x, &iter, &rest, &c)) {
+		if (is_ours(c, &session, &login))
 			continue;
 		if (at != text)
 			at = sluice_str_put(at, SLUICE_STR("; "));
-		at = sluice_str_put(at, c.name);
-		*at++ = '=';
-		at = sluice_str_put(at, c.value);
+		at = sluice_str_put(at, c);
 	}
 	if (at == text)
 		sluice_field_remove(x, SLUICE_REQUEST, cookie_field);

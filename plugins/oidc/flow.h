@@ -5,6 +5,8 @@
 
 #include <sluice/plugin.h>
 
+#include "calls.h"
+#include "kept.h"
 #include "login.h"
 #include "session.h"
 #include "token_answer.h"
@@ -15,6 +17,7 @@ enum refreshed {
 	REFRESHED_NEW,    /* the session has new ones */
 	REFRESHED_ENDED,  /* there are none for this session any more */
 	REFRESHED_FAILED, /* the provider cannot be asked */
+	REFRESHED_DOWN,   /* the store cannot be asked */
 };
 
 struct flow {
@@ -28,6 +31,17 @@ struct flow {
 	/* of a session whose tokens are fetched anew: what goes on then */
 	sluice_verdict (
 		*then)(sluice_exchange *x, const struct oidc_conf *conf, enum refreshed how);
+	unsigned looks; /* for the new tokens */
+	/* of a session in a store: its key, the id of a new one, calls and what goes on then */
+	struct store_key key;
+	char id[ID_TEXT];
+	kept_fn kept, ended;
+	struct store_calls calls;
+	/* of a logout token: itself, the index of what it ends, its key and how long that stays */
+	sluice_str logout_token;
+	struct store_key index, jti;
+	uint64_t jti_ms;
+	calls_fn all_ended;
 	bool is_kept; /* flow_end() has been registered */
 };
 

@@ -25,7 +25,7 @@ static bool read_date(const json_t *claims, const char *name, uint64_t *ms)
 	return true;
 }
 
-static const char *check_times(const json_t *claims, const struct id_expected *e)
+static const char *check_times(const json_t *claims, const struct id_expected *e, uint64_t *iat_ms)
 {
 	uint64_t exp, iat, nbf;
 	if (!read_date(claims, "exp", &exp) || !read_date(claims, "iat", &iat) ||
@@ -35,6 +35,27 @@ static const char *check_times(const json_t *claims, const struct id_expected *e
 		return "has expired";
 	if (iat > e->now_ms + e->leeway_ms || nbf > e->now_ms + e->leeway_ms)
 		return "is not valid yet";
+	*iat_ms = iat;
+	return NULL;
+}
+
+/* 3.1.3.7, 12 and 13: what was asked of the login. */
+static const char *check_login(const json_t *claims, const struct id_expected *e)
+{
+	uint64_t auth_time;
+	sluice_str acr;
+	if (!read_date(claims, "auth_time", &auth_time))
+		return "has an auth_time that is no date";
+	if (e->max_age_ms && !auth_time)
+		return "has no auth_time, which `max_age` asked for";
+	if (e->max_age_ms && auth_time > e->now_ms + e->leeway_ms)
+		return "has an auth_time that is to come";
+	if (e->max_age_ms && auth_time + e->max_age_ms + e->leeway_ms < e->begun_ms)
+		return "is of a login longer ago than `max_age`";
+	if (!json_member_str(claims, "acr", &acr))
+		return "has an acr that is no text";
+	if (e->acr.n && sluice_str_find(acr, e->acr.v, e->acr.n) == e->acr.n)
+		return "has an acr that is not among `acr_values`";
 	return NULL;
 }
 
@@ -72,11 +93,17 @@ static const char *check_hash(const struct token *t, const json_t *claims,
 	return text_same(own, at_hash) ? NULL : "does not belong to its access token";
 }
 
+static const char *check_issuer(const json_t *claims, const struct id_expected *e)
+{
+	sluice_str iss;
+	bool is_ours = json_member_str(claims, "iss", &iss) && iss.data &&
+		sluice_str_eq(iss, e->issuer);
+	return is_ours ? NULL : "comes from another issuer";
+}
+
 static const char *check_texts(const json_t *claims, const struct id_expected *e)
 {
-	sluice_str iss, sub, nonce;
-	if (!json_member_str(claims, "iss", &iss) || !iss.data || !sluice_str_eq(iss, e->issuer))
-		return "comes from another issuer";
+	sluice_str sub, nonce;
 	if (!json_member_str(claims, "sub", &sub) || sub.len == 0)
 		return "has no subject";
 	if (e->subject.data && !sluice_str_eq(sub, e->subject))
@@ -88,16 +115,28 @@ static const char *check_texts(const json_t *claims, const struct id_expected *e
 	return NULL;
 }
 
+const char *id_token_check_issue(const json_t *claims, const struct id_expected *e,
+	uint64_t *iat_ms)
+{
+	const char *wrong = check_issuer(claims, e);
+	if (!wrong)
+		wrong = check_audience(claims, e);
+	return wrong ? wrong : check_times(claims, e, iat_ms);
+}
+
 const char *id_token_check(const struct token *t, const json_t *claims, const struct id_expected *e)
 {
 	const char *wrong = NULL;
+	uint64_t iat_ms;
 	if (t->header.has_typ && !token_has_type(t, SLUICE_STR("JWT")))
 		wrong = "has a typ that no ID token has";
+	if (!wrong && json_object_get(claims, "events"))
+		wrong = "speaks of an event: it is another token";
 	if (!wrong)
 		wrong = check_texts(claims, e);
 	if (!wrong)
-		wrong = check_audience(claims, e);
+		wrong = id_token_check_issue(claims, e, &iat_ms);
 	if (!wrong)
-		wrong = check_times(claims, e);
+		wrong = check_login(claims, e);
 	return wrong ? wrong : check_hash(t, claims, e);
 }

@@ -1,9 +1,9 @@
-/* Sessions in cookies. See the header. */
+/* Keeping sessions. See the header. Those in cookies are dealt with here. */
 #include "keep.h"
 
-#include <sluice/plugin.h>
-
 #include "cookies.h"
+#include "flow.h"
+#include "remote.h"
 
 static bool is_current(const struct oidc_conf *conf, const struct session *s)
 {
@@ -12,7 +12,7 @@ static bool is_current(const struct oidc_conf *conf, const struct session *s)
 		s->begun_ms <= now + conf->leeway;
 }
 
-bool keep_find(sluice_exchange *x, const struct oidc_conf *conf, struct session *out)
+static bool find_in_cookies(sluice_exchange *x, const struct oidc_conf *conf, struct session *out)
 {
 	struct cookie_name name = cookies_session(x, conf);
 	struct session s;
@@ -42,7 +42,7 @@ static sluice_str seal(sluice_exchange *x, const struct oidc_conf *conf, const s
 	return n ? sluice_str_n(out, n) : SLUICE_STR_NONE;
 }
 
-bool keep_put(sluice_exchange *x, const struct oidc_conf *conf, struct session *s)
+static bool put_into_cookies(sluice_exchange *x, const struct oidc_conf *conf, struct session *s)
 {
 	struct cookie_name name = cookies_session(x, conf);
 	sluice_str sealed = seal(x, conf, s);
@@ -59,8 +59,48 @@ bool keep_put(sluice_exchange *x, const struct oidc_conf *conf, struct session *
 	return cookies_set(x, &name, sealed, 0);
 }
 
-void keep_remove(sluice_exchange *x, const struct oidc_conf *conf)
+static void remove_cookies(sluice_exchange *x, const struct oidc_conf *conf)
 {
 	struct cookie_name name = cookies_session(x, conf);
 	cookies_remove(x, &name);
+}
+
+/* ---- wherever they are --------------------------------------------------------------------- */
+
+sluice_verdict keep_find(sluice_exchange *x, const struct oidc_conf *conf, kept_fn then)
+{
+	if (conf->store)
+		return remote_find(x, conf, then);
+	bool has_one = find_in_cookies(x, conf, &flow_of(x)->session);
+	return then(x, conf, has_one ? KEPT_GOOD : KEPT_NONE);
+}
+
+sluice_verdict keep_begin(sluice_exchange *x, const struct oidc_conf *conf, kept_fn then)
+{
+	if (conf->store)
+		return remote_begin(x, conf, then);
+	bool fits = put_into_cookies(x, conf, &flow_of(x)->session);
+	return then(x, conf, fits ? KEPT_GOOD : KEPT_TOO_LARGE);
+}
+
+static sluice_verdict on_ended(sluice_exchange *x, const struct oidc_conf *conf, enum kept how)
+{
+	struct flow *f = flow_of(x);
+	if (how == KEPT_GOOD)
+		remove_cookies(x, conf);
+	return f->ended(x, conf, how);
+}
+
+sluice_verdict keep_end(sluice_exchange *x, const struct oidc_conf *conf, kept_fn then)
+{
+	flow_of(x)->ended = then;
+	return conf->store ? remote_end(x, conf, on_ended) : on_ended(x, conf, KEPT_GOOD);
+}
+
+bool keep_changed(sluice_exchange *x, const struct oidc_conf *conf, struct session *s)
+{
+	if (conf->store)
+		return true;
+	sluice_field_add(x, SLUICE_RESPONSE, SLUICE_STR("Cache-Control"), SLUICE_STR("private"));
+	return put_into_cookies(x, conf, s);
 }

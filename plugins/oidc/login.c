@@ -171,6 +171,9 @@ static void fill(sluice_exchange *x, const struct oidc_conf *conf, const struct 
 	client_add(f, SLUICE_STR("nonce"), l->nonce);
 	client_add(f, SLUICE_STR("code_challenge"), challenge_of(x, l->verifier));
 	client_add(f, SLUICE_STR("code_challenge_method"), SLUICE_STR("S256"));
+	client_add(f, SLUICE_STR("acr_values"), conf->acr_list);
+	client_add(f, SLUICE_STR("claims"), conf->acr_claims);
+	client_add(f, SLUICE_STR("max_age"), conf->max_age_text);
 	for (size_t i = 0; i < conf->authorization_params.n; i++)
 		client_add(f, conf->authorization_params.v[i].name,
 			conf->authorization_params.v[i].value);
@@ -202,7 +205,7 @@ static sluice_verdict pushed(sluice_exchange *x, const void *arg, const sluice_f
 		sluice_log_for(x, SLUICE_LOG_WARN,
 			"the provider did not take the pushed authorization request: %s, status %d",
 			r->error ? r->error : "it answered", r->code);
-		v = refusal_answer(x, conf, REFUSAL_PROVIDER);
+		v = refusal_of_login(x, conf, REFUSAL_PROVIDER);
 	}
 	json_decref(root);
 	return v;
@@ -228,10 +231,11 @@ static sluice_verdict go_on(sluice_exchange *x, const void *arg)
 		uint64_t left = time_left(flow);
 		return left > 0 && provider_is_coming(conf, left)
 			? sluice_await_publish(x, left, go_on)
-			: refusal_answer(x, conf, REFUSAL_UNAVAILABLE);
+			: refusal_of_login(x, conf, REFUSAL_UNAVAILABLE);
 	}
 	if (!make(x, conf, flow->return_to, &l) || !keep(x, conf, &l))
 		return SLUICE_FAIL;
+	sluice_metric_add(conf->logins, SLUICE_STR("begun"), 1);
 	fill(x, conf, &l, &f);
 	sluice_str push = known->endpoints[ENDPOINT_PUSHED_REQUEST];
 	if (push.data && conf->pushed_requests == PUSHED_AUTO)

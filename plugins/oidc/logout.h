@@ -3,10 +3,9 @@
 #define OIDC_LOGOUT_H
 
 #include "conf.h"
-#include "session.h"
+#include "kept.h"
 
-/* A request for logout_path. s: its session, or NULL. */
-sluice_verdict logout_run(sluice_exchange *x, const struct oidc_conf *conf,
-	const struct session *s);
+/* A request for logout_path, whose session was looked for. */
+sluice_verdict logout_run(sluice_exchange *x, const struct oidc_conf *conf, enum kept how);
 
 #endif

@@ -3,7 +3,7 @@
  * PKCE) and lets requests with a session through, with what is known of the user. This file has the
  * record and the options. request.c says which way a request goes; login.c sends a browser to the
  * provider, callback.c takes it back, keep.c keeps its session, refresh.c its tokens, admit.c lets
- * it through, logout.c ends it.
+ * it through, logout.c ends it; so do backchannel.c and frontchannel.c when the provider says so.
  */
 #include <sluice/plugin.h>
 
@@ -11,11 +11,14 @@
 
 #include "../oauth/challenge.h"
 #include "../oauth/claim_fields.h"
+#include "../shared/metric.h"
 #include "../shared/path.h"
 #include "../shared/url.h"
+#include "asked.h"
 #include "cookies.h"
 #include "provider.h"
 #include "refresh.h"
+#include "remote.h"
 #include "request.h"
 #include "target.h"
 #include "worker.h"
@@ -57,12 +60,28 @@ static const sluice_option oidc_options[] = {
 		.doc = "where browsers go after a logout: a path of the host that was asked, or a "
 		       "URL; "
 		       "the provider must know it"),
+	OPT(STR, backchannel_logout_path,
+		.doc = "path at which the provider ends sessions by a request of its own (OpenID "
+		       "Connect Back-Channel Logout); needs store"),
+	OPT(STR, frontchannel_logout_path,
+		.doc = "path at which the provider's page ends the session of a browser by an "
+		       "iframe (OpenID Connect Front-Channel Logout)"),
 	OPT(STRS, scopes, .def = "[openid]", .max = "32",
 		.doc = "what is asked of the provider; openid is always among it"),
 	OPT(PAIRS, authorization_params, .max = "12",
 		.doc = "further parameters of the authorization request, such as prompt, "
 		       "acr_values or "
 		       "resource"),
+	OPT(STRS, acr_values, .max = "16",
+		.doc = "how a user has to log in, the preferred first: values of the claim acr, "
+		       "which are asked for; an ID token with another one is refused"),
+	OPT(BOOL, acr_essential, .def = "false",
+		.doc = "whether acr_values are asked for as an essential claim, so that the "
+		       "provider itself refuses where it cannot do that"),
+	OPT(DURATION, max_age, .min = "1s", .max = "30d",
+		.doc = "how long ago a user may have logged in at the provider when a login "
+		       "begins here: it is asked for, and auth_time of the ID token must say so; "
+		       "left out: any time"),
 	OPT(ENUM, pushed_requests, .def = "auto", .choices = pushed_choices,
 		.doc = "whether the authorization request is pushed (RFC 9126) where the provider "
 		       "offers that, so that it does not pass through the browser"),
@@ -83,6 +102,10 @@ static const sluice_option oidc_options[] = {
 		.doc = "the claim that names the consumer to other plugins and the log"),
 	OPT(STR, cookie, .def = "session", .min = "1", .max = "64",
 		.doc = "name of the session's cookie; over https `__Host-` stands before it"),
+	OPT(STORE, store,
+		.doc = "a Redis store, where sessions are kept; left out: in cookies"),
+	OPT(DURATION, store_timeout, .def = "250ms", .min = "1ms", .max = "10s",
+		.doc = "how long a request waits for the store"),
 	OPT(DURATION, session_lifetime, .def = "8h", .min = "1m", .max = "30d",
 		.doc = "how long a session lasts at most, from the login on"),
 	OPT(DURATION, session_idle, .def = "1h", .max = "30d",
@@ -225,7 +248,7 @@ static int check_params(sluice_instance *inst, const struct oidc_conf *conf)
 	enum { N = sizeof ours / sizeof ours[0] };
 	for (size_t i = 0; i < conf->authorization_params.n; i++) {
 		sluice_str name = conf->authorization_params.v[i].name;
-		if (sluice_str_find(name, ours, N) == N)
+		if (sluice_str_find(name, ours, N) == N && !asked_sets(conf, name))
 			continue;
 		sluice_conf_error(inst, "authorization_params", "%.*s is set by the plugin itself",
 			(int)name.len, name.data);
@@ -257,7 +280,7 @@ static sluice_str join_scopes(sluice_instance *inst, const sluice_strs *scopes)
 static sluice_str purpose(sluice_instance *inst, const struct oidc_conf *conf, const char *word)
 {
 	size_t room = strlen(word) + conf->issuer.len + conf->client.client_id.len +
-		conf->cookie.len + conf->scope.len + 5;
+		conf->cookie.len + conf->scope.len + conf->acr_list.len + 6;
 	char *text = sluice_conf_alloc(inst, room), *at = sluice_str_put(text, sluice_str_of(word));
 	*at++ = '\n';
 	at = sluice_str_put(at, conf->issuer);
@@ -268,28 +291,69 @@ static sluice_str purpose(sluice_instance *inst, const struct oidc_conf *conf, c
 	*at++ = '\n';
 	at = sluice_str_put(at, conf->scope);
 	*at++ = conf->forward_access_token ? '+' : '-';
+	if (conf->acr_list.len) { /* a session of a weaker login is none */
+		*at++ = '\n';
+		at = sluice_str_put(at, conf->acr_list);
+	}
 	return sluice_str_n(text, (size_t)(at - text));
+}
+
+static int check_paths(sluice_instance *inst, const struct oidc_conf *conf)
+{
+	const struct {
+		const char *option;
+		sluice_str path;
+	} all[] = { { "login_path", conf->login_path }, { "logout_path", conf->logout_path },
+		{ "backchannel_logout_path", conf->backchannel_logout_path },
+		{ "frontchannel_logout_path", conf->frontchannel_logout_path } };
+	int rc = 0;
+	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+		if (all[i].path.len && check_path(inst, all[i].option, all[i].path) < 0)
+			rc = -1;
+	}
+	return rc;
+}
+
+static int declare_metrics(sluice_instance *inst, struct oidc_conf *conf)
+{
+	const sluice_metric_kind kind = SLUICE_METRIC_COUNTER;
+	conf->logins = metric_declare(inst, kind, "logins",
+		"Logins: begun, done, or the code by which they were refused.", "result");
+	conf->refreshes = metric_declare(inst, kind, "refreshes",
+		"Refreshes of tokens: done, refused by the provider, or failed.", "result");
+	conf->logouts = metric_declare(inst, kind, "logouts",
+		"Ends of sessions: by the user, or by the provider over the back or the front "
+		"channel.",
+		"kind");
+	conf->store_calls = metric_declare(inst, kind, "store_calls",
+		"Calls to the store of sessions: found, absent, broken, done, or failed.",
+		"result");
+	return conf->logins && conf->refreshes && conf->logouts && conf->store_calls ? 0 : -1;
 }
 
 static int oidc_check(sluice_instance *inst, void *arg)
 {
 	struct oidc_conf *conf = arg;
 	int rc = claim_fields_check(inst, &conf->claims_to_headers, header_refused, conf);
+	if (declare_metrics(inst, conf) < 0)
+		rc = -1;
 	if (check_secrets(inst, conf) < 0)
 		rc = -1;
 	if (check_client(inst, conf) < 0)
 		rc = -1;
 	if (check_redirect_uri(inst, conf) < 0)
 		rc = -1;
-	if (conf->login_path.len && check_path(inst, "login_path", conf->login_path) < 0)
-		rc = -1;
-	if (conf->logout_path.len && check_path(inst, "logout_path", conf->logout_path) < 0)
+	if (check_paths(inst, conf) < 0)
 		rc = -1;
 	if (check_after_logout(inst, conf) < 0)
 		rc = -1;
 	if (check_cookie(inst, conf) < 0)
 		rc = -1;
 	if (refresh_check(inst, conf) < 0)
+		rc = -1;
+	if (remote_check(inst, conf) < 0)
+		rc = -1;
+	if (asked_check(inst, conf) < 0)
 		rc = -1;
 	if (check_params(inst, conf) < 0)
 		rc = -1;

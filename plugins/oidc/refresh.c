@@ -4,15 +4,21 @@
 #include <openssl/sha.h>
 #include <stdlib.h>
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "../oauth/document.h"
 #include "client.h"
 #include "provider.h"
+#include "remote.h"
 #include "worker.h"
 
 enum {
 	LOOK_EVERY_MS = 20,    /* whether the answer is there */
+	LOOKS_OF_STORE = 5,    /* so many looks here to one into the store */
 	KEPT_MS = 60000,       /* the answer, for requests with the old session */
 	FAILED_MS = 5000,      /* how long nobody asks again after a failure */
+	WRITE_TRIES = 3,       /* of new tokens, which are lost if they cannot be stored */
 	CACHE_BYTES = 16 << 20 /* of all answers that are kept */
 };
 
@@ -21,8 +27,13 @@ struct refresh_job {
 	struct refresh_job *next, **at; /* among those of the worker */
 	sluice_cache *renewed;          /* borrowed: the instance outlives it */
 	uint8_t key[SHA256_DIGEST_LENGTH];
-	uint64_t ahead_ms;
 	char *session; /* owned: the old one, as text */
+	/* of a session in a store */
+	struct store_key stored, lock; /* its key, and that of the claim */
+	char *fresh;               /* owned: the new one, as text; and sealed, for the store */
+	char *sealed;              /* owned */
+	size_t sealed_len;
+	unsigned tries;
 };
 
 static const sluice_str new_session = { "new", 3 }, session_ended = { "ended", 5 },
@@ -51,6 +62,8 @@ static void job_free(struct refresh_job *j)
 	if (j->next)
 		j->next->at = j->at;
 	session_free_text(j->session);
+	session_free_text(j->fresh);
+	free(j->sealed);
 	free(j);
 }
 
@@ -69,9 +82,87 @@ static void put(const struct refresh_job *j, sluice_str what, sluice_str data, u
 	(void)sluice_object_put(j->renewed, key_str(j->key), &n);
 }
 
+/* Nobody asks any more: the next one may. */
+static void give_claim_back(const struct oidc_conf *conf,
+	const uint8_t key[static SHA256_DIGEST_LENGTH])
+{
+	uint64_t now = sluice_now_ns();
+	sluice_cell c;
+	if (!sluice_store_cell(conf->claims, key_str(key), now, &c))
+		return;
+	while (c.slot && c.value > now && !sluice_store_cell_swap(&c, now)) {
+	}
+}
+
+static void on_claim_gone(sluice_work *k, const void *conf, void *user, sluice_status st,
+	const sluice_value *v)
+{
+	(void)k, (void)conf, (void)user, (void)st, (void)v; /* else it ends by itself */
+}
+
+/* There are no new tokens. Others may ask again after FAILED_MS; other gateways at once. */
+static void job_fail(sluice_work *k, const struct oidc_conf *conf, struct refresh_job *j)
+{
+	const sluice_str command[] = { SLUICE_STR("DEL"), names_text(&j->lock) };
+	sluice_metric_add(conf->refreshes, SLUICE_STR("failed"), 1);
+	put(j, has_failed, SLUICE_STR(""), FAILED_MS);
+	give_claim_back(conf, j->key);
+	if (conf->store)
+		(void)sluice_work_command(k, conf->store, command, 2, conf->store_timeout, NULL,
+			on_claim_gone);
+	job_free(j);
+}
+
+static void job_end(const struct oidc_conf *conf, struct refresh_job *j, sluice_str what)
+{
+	bool is_new = sluice_str_eq(what, new_session);
+	sluice_metric_add(conf->refreshes,
+		is_new ? SLUICE_STR("done") : SLUICE_STR("refused"), 1);
+	put(j, what, is_new ? sluice_str_of(j->fresh) : SLUICE_STR(""), KEPT_MS);
+	job_free(j);
+}
+
+static void write_session(sluice_work *k, const struct oidc_conf *conf, struct refresh_job *j);
+
+/* NIL: it was ended meanwhile, and must not come back. */
+static void on_written(sluice_work *k, const void *arg, void *user, sluice_status st,
+	const sluice_value *v)
+{
+	const struct oidc_conf *conf = arg;
+	struct refresh_job *j = user;
+	if (st == SLUICE_OK)
+		job_end(conf, j, v->type == SLUICE_V_NIL ? session_ended : new_session);
+	else
+		write_session(k, conf, j);
+}
+
+static void write_session(sluice_work *k, const struct oidc_conf *conf, struct refresh_job *j)
+{
+	char ttl[24];
+	struct session s;
+	uint64_t left = 0;
+	if (session_read(sluice_str_of(j->fresh), &s)) {
+		left = remote_ttl(conf, &s);
+		session_fini(&s);
+	}
+	int n = snprintf(ttl, sizeof ttl, "%" PRIu64, left ? left : 1);
+	const sluice_str command[] = { SLUICE_STR("SET"), names_text(&j->stored),
+		sluice_str_n(j->sealed, j->sealed_len), SLUICE_STR("XX"), SLUICE_STR("PX"),
+		sluice_str_n(ttl, (size_t)n) };
+	while (j->tries++ < WRITE_TRIES) {
+		if (sluice_work_command(k, conf->store, command, 6, conf->store_timeout, j,
+			    on_written) == SLUICE_OK)
+			return;
+	}
+	sluice_log(sluice_work_instance(k), SLUICE_LOG_WARN,
+		"new tokens of a session could not be stored");
+	job_fail(k, conf, j);
+}
+
 /* The old session with the new tokens. An ID token that comes with them is not looked at: claims
- * stay those of the login (Core 12.2 permits that there is none). */
-static bool renew(const struct refresh_job *j, const struct token_answer *a)
+ * stay those of the login (Core 12.2 permits that there is none). False: no memory, or it is too
+ * large. */
+static bool renew(const struct oidc_conf *conf, struct refresh_job *j, const struct token_answer *a)
 {
 	struct session old, s;
 	uint64_t now = sluice_unix_ms();
@@ -85,21 +176,20 @@ static bool renew(const struct refresh_job *j, const struct token_answer *a)
 		.begun_ms = old.begun_ms,
 		.used_ms = now,
 		.access_for_ms = a->expires_in_ms,
-		.ahead_ms = j->ahead_ms };
+		.ahead_ms = conf->refresh_ahead };
 	bool ok = session_make(&parts, &s);
-	char *text = ok ? session_text(&s) : NULL;
-	if (text)
-		put(j, new_session, sluice_str_of(text), KEPT_MS);
-	session_free_text(text);
+	j->fresh = ok ? session_text(&s) : NULL;
+	if (j->fresh && conf->store)
+		j->sealed = remote_seal(conf, &j->stored, &s, &j->sealed_len);
 	if (ok)
 		session_fini(&s);
 	session_fini(&old);
-	return text != NULL;
+	return j->fresh && (!conf->store || j->sealed);
 }
 
 static void on_answer(sluice_work *k, const void *arg, const sluice_fetch_response *r)
 {
-	(void)arg;
+	const struct oidc_conf *conf = arg;
 	struct refresh_job *j = r->user;
 	struct token_answer a = { .root = NULL };
 	char text[DOCUMENT_WHY];
@@ -108,18 +198,22 @@ static void on_answer(sluice_work *k, const void *arg, const sluice_fetch_respon
 								     : NULL;
 	enum token_answer_kind kind = wrong ? TOKEN_ANSWER_BAD
 					    : token_answer_read(r->code, r->body, &a);
+	bool is_good = kind == TOKEN_ANSWER_GOOD && renew(conf, j, &a);
 	if (kind == TOKEN_ANSWER_REFUSED) {
 		sluice_log(sluice_work_instance(k), SLUICE_LOG_INFO,
 			"the provider refused to refresh a session: %s", a.error);
-		put(j, session_ended, SLUICE_STR(""), KEPT_MS);
-	} else if (kind != TOKEN_ANSWER_GOOD || !renew(j, &a)) {
+		job_end(conf, j, session_ended);
+	} else if (!is_good) {
 		sluice_log(sluice_work_instance(k), SLUICE_LOG_WARN,
 			"a session could not be refreshed: %s, status %d",
 			wrong ? wrong : "the token endpoint gave no usable answer", r->code);
-		put(j, has_failed, SLUICE_STR(""), FAILED_MS);
+		job_fail(k, conf, j);
+	} else if (conf->store) {
+		write_session(k, conf, j);
+	} else {
+		job_end(conf, j, new_session);
 	}
 	token_answer_fini(&a);
-	job_free(j);
 }
 
 /* ---- the question -------------------------------------------------------------------------- */
@@ -139,8 +233,9 @@ static bool ask(sluice_exchange *x, const struct oidc_conf *conf, const struct s
 	*j = (struct refresh_job){ .next = w->jobs,
 		.at = &w->jobs,
 		.renewed = conf->renewed,
-		.ahead_ms = conf->refresh_ahead,
-		.session = session_text(s) };
+		.session = session_text(s),
+		.stored = flow_of(x)->key,
+		.lock = names_claim(key) };
 	memcpy(j->key, key, sizeof j->key);
 	if (j->next)
 		j->next->at = &j->next;
@@ -155,10 +250,17 @@ static bool ask(sluice_exchange *x, const struct oidc_conf *conf, const struct s
 	return false;
 }
 
+/* How long one asks at most: the provider, and then the store. */
+static uint64_t asking_ms(const struct oidc_conf *conf)
+{
+	uint64_t storing = conf->store ? (WRITE_TRIES + 1) * conf->store_timeout : 0;
+	return conf->keys.fetch_timeout + storing + 1000;
+}
+
 /* Whether this request is the one that asks: no other one of the process does. */
 static bool take_claim(const struct oidc_conf *conf, const uint8_t key[static SHA256_DIGEST_LENGTH])
 {
-	uint64_t now = sluice_now_ns(), until = now + (conf->keys.fetch_timeout + 1000) * 1000000;
+	uint64_t now = sluice_now_ns(), until = now + asking_ms(conf) * 1000000;
 	sluice_cell c;
 	if (!sluice_store_cell(conf->claims, key_str(key), now, &c))
 		return true; /* there is no memory for claims */
@@ -221,19 +323,101 @@ static bool look(const struct oidc_conf *conf, const uint8_t key[static SHA256_D
 	return true;
 }
 
+static sluice_verdict wait(sluice_exchange *x, const void *arg);
+
+static sluice_verdict wait_on(sluice_exchange *x, const struct oidc_conf *conf)
+{
+	struct flow *f = flow_of(x);
+	uint64_t waited = (sluice_now_ns() - f->since_ns) / 1000000;
+	if (waited < asking_ms(conf))
+		return sluice_sleep(x, LOOK_EVERY_MS, wait);
+	return f->then(x, conf, without_new(&f->session));
+}
+
+/* The session as the store has it: another gateway may have renewed it, or somebody ended it. */
+static sluice_verdict on_read_again(sluice_exchange *x, const struct oidc_conf *conf, enum kept how)
+{
+	struct flow *f = flow_of(x);
+	if (how == KEPT_NONE)
+		return f->then(x, conf, REFRESHED_ENDED);
+	if (how == KEPT_GOOD && !has_expired(&f->session))
+		return f->then(x, conf, REFRESHED_NEW);
+	return wait_on(x, conf);
+}
+
 static sluice_verdict wait(sluice_exchange *x, const void *arg)
 {
 	const struct oidc_conf *conf = arg;
 	struct flow *f = flow_of(x);
 	uint8_t key[SHA256_DIGEST_LENGTH];
 	enum refreshed how;
-	uint64_t waited = (sluice_now_ns() - f->since_ns) / 1000000;
 	make_key(&f->session, key);
 	if (look(conf, key, &f->session, &how))
 		return f->then(x, conf, how);
-	if (waited < conf->keys.fetch_timeout + 1000)
-		return sluice_sleep(x, LOOK_EVERY_MS, wait);
-	return f->then(x, conf, without_new(&f->session));
+	if (conf->store && ++f->looks % LOOKS_OF_STORE == 0)
+		return remote_read_again(x, conf, on_read_again);
+	return wait_on(x, conf);
+}
+
+/* Another request asks. This one waits only if it cannot do without the answer. */
+static sluice_verdict leave_it(sluice_exchange *x, const struct oidc_conf *conf)
+{
+	struct flow *f = flow_of(x);
+	return has_expired(&f->session) ? wait(x, conf) : f->then(x, conf, REFRESHED_NOT);
+}
+
+static sluice_verdict on_lock_gone(sluice_exchange *x, const void *arg, sluice_status st,
+	const sluice_value *v)
+{
+	struct flow *f = flow_of(x);
+	(void)st, (void)v; /* else it ends by itself */
+	return f->then(x, arg, without_new(&f->session));
+}
+
+/* This one does: it waits for the answer. */
+static sluice_verdict ask_and_wait(sluice_exchange *x, const struct oidc_conf *conf)
+{
+	struct flow *f = flow_of(x);
+	uint8_t key[SHA256_DIGEST_LENGTH];
+	make_key(&f->session, key);
+	if (ask(x, conf, &f->session, key))
+		return wait(x, conf);
+	give_claim_back(conf, key);
+	if (!conf->store)
+		return f->then(x, conf, without_new(&f->session));
+	const struct store_key lock = names_claim(key);
+	const sluice_str command[] = { SLUICE_STR("DEL"), names_text(&lock) };
+	return sluice_store_command(x, conf->store, command, 2, conf->store_timeout, on_lock_gone);
+}
+
+/* SET with NX answers with nothing where the key is there: another gateway asks, or has asked. */
+static sluice_verdict on_lock(sluice_exchange *x, const void *arg, sluice_status st,
+	const sluice_value *v)
+{
+	const struct oidc_conf *conf = arg;
+	struct flow *f = flow_of(x);
+	uint8_t key[SHA256_DIGEST_LENGTH];
+	if (st == SLUICE_OK && v && v->type == SLUICE_V_STR)
+		return ask_and_wait(x, conf);
+	make_key(&f->session, key);
+	give_claim_back(conf, key);
+	if (st == SLUICE_OK && v && v->type == SLUICE_V_NIL)
+		return leave_it(x, conf);
+	/* Without the claim two might ask, and a refresh token may be good once. */
+	return f->then(x, conf, has_expired(&f->session) ? REFRESHED_DOWN : REFRESHED_NOT);
+}
+
+/* It stays for longer than the answer takes, so that a gateway that has read the old session just
+ * before finds it. */
+static sluice_verdict take_lock(sluice_exchange *x, const struct oidc_conf *conf,
+	const uint8_t key[static SHA256_DIGEST_LENGTH])
+{
+	const struct store_key lock = names_claim(key);
+	char ttl[24];
+	int n = snprintf(ttl, sizeof ttl, "%" PRIu64, asking_ms(conf) + 2 * conf->store_timeout);
+	const sluice_str command[] = { SLUICE_STR("SET"), names_text(&lock), SLUICE_STR("1"),
+		SLUICE_STR("NX"), SLUICE_STR("PX"), sluice_str_n(ttl, (size_t)n) };
+	return sluice_store_command(x, conf->store, command, 6, conf->store_timeout, on_lock);
 }
 
 sluice_verdict refresh_run(sluice_exchange *x, const struct oidc_conf *conf,
@@ -251,8 +435,7 @@ sluice_verdict refresh_run(sluice_exchange *x, const struct oidc_conf *conf,
 		return then(x, conf, how);
 	f->then = then;
 	f->since_ns = sluice_now_ns();
-	if (take_claim(conf, key))
-		return ask(x, conf, s, key) ? wait(x, conf) : then(x, conf, without_new(s));
-	/* Another request asks. This one waits only if it cannot do without the answer. */
-	return has_expired(s) ? wait(x, conf) : then(x, conf, REFRESHED_NOT);
+	if (!take_claim(conf, key))
+		return leave_it(x, conf);
+	return conf->store ? take_lock(x, conf, key) : ask_and_wait(x, conf);
 }

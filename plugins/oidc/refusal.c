@@ -26,6 +26,19 @@ sluice_verdict refusal_answer(sluice_exchange *x, const struct oidc_conf *conf, 
 	return sluice_refuse(x, refusals[why].status, refusals[why].code, refusals[why].sentence);
 }
 
+sluice_verdict refusal_of_login(sluice_exchange *x, const struct oidc_conf *conf, enum refusal why)
+{
+	sluice_metric_add(conf->logins, sluice_str_of(refusals[why].code), 1);
+	return refusal_answer(x, conf, why);
+}
+
+sluice_verdict refusal_empty_answer(sluice_exchange *x, const sluice_pair *fields, size_t n)
+{
+	const sluice_answer a = { .size = sizeof a, .status = 200, .headers = { fields, n } };
+	set_no_store(x);
+	return sluice_answer_with(x, &a);
+}
+
 sluice_verdict redirect_answer(sluice_exchange *x, int status, sluice_str location)
 {
 	const sluice_pair fields[] = { { SLUICE_STR("Location"), location },

@@ -438,6 +438,17 @@ static inline int sluice_work_fetch(sluice_work *k, const sluice_fetch_request *
 {
 	return sluice_host_table->work_fetch(k, r, fn);
 }
+/* In the same places: any single command on a Redis store, whose answer goes to fn, on this worker,
+ * exactly once unless the worker stops first. It counts among the fetches of sluice_background().
+ * argv is copied; user is given to fn. SLUICE_OK: fn runs later. Otherwise fn does not run:
+ * SLUICE_UNREACHABLE where the store is known not to answer; SLUICE_ERROR where there are too many,
+ * an argument is missing, or the thread is not that worker. */
+static inline sluice_status sluice_work_command(sluice_work *k, const sluice_store *s,
+	const sluice_str *argv, size_t argc, uint64_t timeout_ms, void *user,
+	sluice_work_store_fn fn)
+{
+	return sluice_host_table->work_command(k, s, argv, argc, timeout_ms, user, fn);
+}
 static inline sluice_instance *sluice_work_instance(const sluice_work *k)
 {
 	return sluice_host_table->work_instance(k);

@@ -208,6 +208,10 @@ typedef struct sluice_plugin {
 
 /* ---- services: the host's table ------------------------------------------------------------ */
 
+/* How a command by sluice_work_command() ended. v is borrowed during the call, and never NULL. */
+typedef void (*sluice_work_store_fn)(sluice_work *k, const void *conf, void *user, sluice_status st,
+	const sluice_value *v);
+
 /* How the inline functions below reach the gateway; plugins call those functions. Members are
  * appended, never reordered. */
 typedef struct sluice_host {
@@ -351,6 +355,8 @@ typedef struct sluice_host {
 	void (*dependency_set)(sluice_instance *, const sluice_dependency *);
 	void (*serve)(sluice_instance *, sluice_str path, const sluice_answer *);
 	void (*credentials_used)(sluice_exchange *, int kind, sluice_str name);
+	sluice_status (*work_command)(sluice_work *, const sluice_store *, const sluice_str *argv,
+		size_t argc, uint64_t timeout_ms, void *user, sluice_work_store_fn);
 } sluice_host;
 
 /* Set by the loader before anything of the plugin runs; one for each module, shared by its source

@@ -1,165 +1,11 @@
 /* The plugin as the gateway sees it: options, a whole login, sessions by a moved clock, on the kit.
  */
-#include <sluice/plugin.h>
-#include <sluice/str.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "kit.h"
-#include "mint.h"
-#include "test.h"
-
-extern const sluice_plugin sluice_plugin_record;
-
-#define IDP "https://idp.example"
-#define DISCOVERY IDP "/.well-known/openid-configuration"
-#define SECRET "a secret for cookies of 32 bytes.."
-#define NAVIGATION "Accept", "text/html", "Sec-Fetch-Mode", "navigate"
-#define SESSION "__Host-session="
-
-static const char document[] =
-	"{\"issuer\":\"" IDP "\",\"jwks_uri\":\"" IDP "/keys\",\"authorization_endpoint\":\"" IDP
-	"/auth?x=1\",\"token_endpoint\":\"" IDP "/token\",\"userinfo_endpoint\":\"" IDP "/me\"}";
-
-static int each(void **state)
-{
-	(void)state;
-	kit_reset();
-	kit_fetch_answer(DISCOVERY, 200, document);
-	kit_fetch_answer(IDP "/keys", 200, mint_jwks(mint_jwk(MINT_RSA, "a", NULL), NULL));
-	return 0;
-}
-
-static int all_end(void **state)
-{
-	(void)state;
-	mint_fini();
-	return 0;
-}
+#include "browser.h"
 
 TEST_GROUP(NULL, all_end);
-
-#define INSTANCE(...)                                                                          \
-	kit_instance(&sluice_plugin_record, "issuer", IDP, "client_id", "me", "client_secret", \
-		"s&s", "secret", SECRET, __VA_ARGS__)
-
-static sluice_instance *started(sluice_instance *i)
-{
-	kit_start(i);
-	kit_advance(20);
-	return i;
-}
-
-/* ---- a browser ----------------------------------------------------------------------------- */
-
-static char state[64], nonce[64], cookie[16384];
-
-/* What stands behind name in text, up to one of stops. */
-static void take(const char *text, const char *name, const char *stops, char *out, size_t room)
-{
-	const char *at = text ? strstr(text, name) : NULL;
-	if (!at)
-		fail_msg("no %s in %s", name, text ? text : "nothing");
-	at += strlen(name);
-	size_t n = strcspn(at, stops);
-	assert_true(n < room);
-	memcpy(out, at, n);
-	out[n] = '\0';
-}
-
-static void take_cookie_at(sluice_exchange *x, size_t at)
-{
-	const char *field = kit_header_at(x, SLUICE_RESPONSE, "Set-Cookie", at);
-	assert_non_null(field);
-	size_t n = strcspn(field, ";");
-	assert_true(n < sizeof cookie);
-	memcpy(cookie, field, n);
-	cookie[n] = '\0';
-}
-
-static void take_cookie(sluice_exchange *x)
-{
-	take_cookie_at(x, 0);
-}
-
-/* The first request: it is sent to the provider. */
-static void begin(sluice_instance *i, const char *target)
-{
-	sluice_exchange *x = kit_request(i, "GET", target, NAVIGATION, NULL);
-	assert_int_equal(kit_verdict(x), SLUICE_REPLY);
-	assert_int_equal(kit_status(x), 302);
-	const char *location = kit_header(x, SLUICE_RESPONSE, "Location");
-	assert_ptr_equal(strstr(location, IDP "/auth?x=1&client_id=me&response_type=code&"),
-		location);
-	take(location, "state=", "&", state, sizeof state);
-	take(location, "nonce=", "&", nonce, sizeof nonce);
-	take_cookie(x);
-	assert_non_null(strstr(kit_header(x, SLUICE_RESPONSE, "Set-Cookie"),
-		"; Path=/; HttpOnly; SameSite=Lax; Max-Age=600; Secure"));
-	kit_end(x);
-}
-
-static const char *id_token(enum mint_kind kind, const char *kid, const char *more)
-{
-	return mint_token(kind, "RS256", mint_text("{\"alg\":\"RS256\",\"kid\":\"%s\"}", kid),
-		mint_text("{\"iss\":\"" IDP
-			  "\",\"aud\":\"me\",\"sub\":\"alice\",\"iat\":%llu,\"exp\":%llu,"
-			  "\"nonce\":\"%s\",\"roles\":[\"r1\",\"r2\"]%s}",
-			(unsigned long long)(sluice_unix_ms() / 1000 - 5),
-			(unsigned long long)(sluice_unix_ms() / 1000 + 300), nonce, more));
-}
-
-static void answer_tokens(const char *token)
-{
-	kit_fetch_answer(IDP "/token", 200,
-		mint_text("{\"access_token\":\"at\",\"token_type\":\"Bearer\",\"expires_in\":300,"
-			  "\"id_token\":\"%s\"}",
-			token));
-}
-
-/* The browser comes back. The caller ends the exchange. */
-static sluice_exchange *come_back(sluice_instance *i)
-{
-	sluice_exchange *x = kit_request(i, "GET",
-		mint_text("/oidc/callback?code=c%%2F1&state=%s", state), NAVIGATION, "Cookie",
-		cookie, NULL);
-	kit_advance(50);
-	return x;
-}
-
-static void log_in(sluice_instance *i)
-{
-	begin(i, "/page?a=1");
-	answer_tokens(id_token(MINT_RSA, "a", ""));
-	sluice_exchange *x = come_back(i);
-	if (kit_status(x) != 303)
-		fail_msg("%s: %s", kit_code(x) ? kit_code(x) : "?", kit_log());
-	assert_string_equal(kit_header(x, SLUICE_RESPONSE, "Location"), "/page?a=1");
-	assert_string_equal(kit_header(x, SLUICE_RESPONSE, "Cache-Control"), "no-store");
-	/* the first removes the cookie of the login */
-	assert_int_equal(kit_header_count(x, SLUICE_RESPONSE, "Set-Cookie"), 2);
-	kit_end(x);
-}
-
-/* The session's cookie, which is the second that the callback sets: logs in by hand. */
-static void take_session(sluice_instance *i)
-{
-	begin(i, "/");
-	answer_tokens(id_token(MINT_RSA, "a", ""));
-	sluice_exchange *x = come_back(i);
-	assert_int_equal(kit_status(x), 303);
-	take_cookie_at(x, 1);
-	kit_end(x);
-}
-
-static void expect(sluice_exchange *x, int status, const char *code)
-{
-	assert_int_equal(kit_verdict(x), SLUICE_REPLY);
-	assert_int_equal(kit_status(x), status);
-	assert_string_equal(kit_code(x), code);
-	kit_end(x);
-}
 
 /* ---- logging in ---------------------------------------------------------------------------- */
 
@@ -199,7 +45,7 @@ TEST_WITH(tokens_that_do_not_hold, each, NULL)
 	answer_tokens(id_token(MINT_RSA_OTHER, "a", ""));
 	expect(come_back(i), 403, "login-token");
 	begin(i, "/");
-	(void)snprintf(nonce, sizeof nonce, "another");
+	(void)snprintf(login_nonce, sizeof login_nonce, "another");
 	answer_tokens(id_token(MINT_RSA, "a", ""));
 	expect(come_back(i), 403, "login-token");
 	begin(i, "/");
@@ -243,7 +89,7 @@ TEST_WITH(a_login_that_took_too_long, each, NULL)
 {
 	sluice_instance *i = started(INSTANCE("login_timeout", "1m", NULL));
 	sluice_exchange *x = kit_request(i, "GET", "/", NAVIGATION, NULL);
-	take(kit_header(x, SLUICE_RESPONSE, "Location"), "state=", "&", state, sizeof state);
+	take(kit_header(x, SLUICE_RESPONSE, "Location"), "state=", "&", login_state, sizeof login_state);
 	take_cookie(x);
 	kit_end(x);
 	kit_advance(60000);
@@ -325,40 +171,13 @@ TEST_WITH(who_has_logged_in, each, NULL)
 
 /* ---- refresh ------------------------------------------------------------------------------- */
 
-static void answer_refresh(const char *access, const char *refresh)
-{
-	kit_fetch_answer(IDP "/token", 200,
-		mint_text("{\"access_token\":\"%s\",\"token_type\":\"Bearer\",\"expires_in\":300,"
-			  "\"refresh_token\":\"%s\"}",
-			access, refresh));
-}
-
 /* token: another one for each test, as what a test claims outlives it, and its clock. */
 static sluice_instance *with_refresh_token(const char *token)
 {
 	sluice_instance *i = started(
 		INSTANCE("forward_access_token", "true", "session_idle", "0s", NULL));
-	begin(i, "/");
-	kit_fetch_answer(IDP "/token", 200,
-		mint_text("{\"access_token\":\"a1\",\"token_type\":\"Bearer\",\"expires_in\":300,"
-			  "\"refresh_token\":\"%s\",\"id_token\":\"%s\"}",
-			token, id_token(MINT_RSA, "a", "")));
-	sluice_exchange *x = come_back(i);
-	assert_int_equal(kit_status(x), 303);
-	take_cookie_at(x, 1);
-	kit_end(x);
+	log_in_with_refresh_token(i, token);
 	return i;
-}
-
-static sluice_exchange *ask_with(sluice_instance *i)
-{
-	return kit_request(i, "GET", "/", NAVIGATION, "Cookie", cookie, NULL);
-}
-
-static void forwards(sluice_exchange *x, const char *field)
-{
-	assert_int_equal(kit_verdict(x), SLUICE_NEXT);
-	assert_string_equal(kit_header(x, SLUICE_REQUEST, "Authorization"), field);
 }
 
 TEST_WITH(tokens_are_refreshed_once, each, NULL)

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "store/store.h"
 #include "walk_kit.h"
 
 static char url[64]; /* of somebody who accepts, and never answers */
@@ -115,6 +116,40 @@ TEST(begins_when_the_exchange_ends)
 	assert_int_equal(calls, 1);
 	assert_int_equal(status, SLUICE_TIMEOUT);
 	assert_int_equal(walk_kept, 0);
+	walk_end();
+}
+
+static void on_reply(sluice_work *k, const void *conf, void *given, sluice_status st,
+	const sluice_value *v)
+{
+	(void)k, (void)conf, (void)given, (void)st, (void)v;
+	calls = 99;
+}
+
+/* A memory store has no commands; one in Redis is asked in the tests of the plugin oidc. */
+static void on_done_ask(sluice_work *k, const void *conf, const sluice_fetch_response *r)
+{
+	const sluice_str command[] = { SLUICE_STR("GET"), SLUICE_STR("a") };
+	on_done(k, conf, r);
+	last = (int)sluice_work_command(k, store_local(), command, 2, 100, NULL, on_reply);
+}
+
+static sluice_verdict begin_asking(sluice_exchange *x, const void *conf)
+{
+	sluice_fetch_request r = request_to("http://127.0.0.1:1/");
+	(void)conf;
+	last = sluice_background(x, &r, on_done_ask);
+	return SLUICE_NEXT;
+}
+
+TEST(a_command_that_cannot_begin)
+{
+	walk_one(begin_asking);
+	run_complete(walk);
+	poll_until(1);
+	assert_int_equal(last, SLUICE_ERROR);
+	assert_int_equal(walk_kept, 0);
+	assert_int_equal(slots[0].n_works, 0);
 	walk_end();
 }
 

@@ -80,6 +80,12 @@ static sluice_verdict on_store(sluice_exchange *x, const void *conf, sluice_stat
 	return SLUICE_NEXT;
 }
 
+static void on_work_store(sluice_work *k, const void *conf, void *user, sluice_status st,
+	const sluice_value *v)
+{
+	(void)k, (void)conf, (void)user, (void)st, (void)v;
+}
+
 static void on_work(sluice_work *k, const void *conf, const sluice_fetch_response *r)
 {
 	(void)k, (void)conf, (void)r;
@@ -213,6 +219,7 @@ static void services_that_wait(void)
 	EACH(sluice_body_wait(NULL, NULL, on_body));
 	EACH(sluice_background(NULL, &request, on_work));
 	EACH(sluice_work_fetch(NULL, &request, on_work));
+	EACH(sluice_work_command(NULL, store_local(), &text, 1, 1, NULL, on_work_store));
 	EACH(sluice_work_instance(NULL));
 	EACH(sluice_work_state(NULL));
 	EACH(sluice_work_published(NULL));
