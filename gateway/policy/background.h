@@ -1,6 +1,7 @@
 /*
  * Work in the background: fetches that an exchange began and that outlive it, on its worker, and
- * commands of stores that their callbacks begin. Each holds the view of its exchange, and so the instance and the stores that it uses. Worker's thread.
+ * commands of stores that their callbacks begin. Each holds the view of its exchange, and so the
+ * instance and the stores that it uses. Worker's thread.
  */
 #ifndef POLICY_BACKGROUND_H
 #define POLICY_BACKGROUND_H

@@ -53,8 +53,7 @@ static sluice_verdict verify(sluice_exchange *x, const void *arg)
 	struct token t;
 	json_t *claims = NULL;
 	sluice_verdict verdict;
-	enum verified v =
-		verify_token(x, conf, f->logout_token, "the logout token", &t, &claims);
+	enum verified v = verify_token(x, conf, f->logout_token, "the logout token", &t, &claims);
 	if (v == VERIFIED_NO_KEY && verify_waits(x, conf, f->since_ns, verify, &verdict))
 		return verdict;
 	if (v != VERIFIED_GOOD)

@@ -29,8 +29,8 @@ struct store_call {
 enum calls_end { CALLS_DONE, CALLS_SEEN, CALLS_DOWN };
 
 struct oidc_conf;
-typedef sluice_verdict (*calls_fn)(
-	sluice_exchange *x, const struct oidc_conf *conf, enum calls_end how);
+typedef sluice_verdict (
+	*calls_fn)(sluice_exchange *x, const struct oidc_conf *conf, enum calls_end how);
 
 /* Zeroed: no calls. */
 struct store_calls {

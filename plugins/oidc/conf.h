@@ -39,7 +39,8 @@ struct oidc_conf {
 	sluice_str ca_file, realm;
 
 	/* set by check() */
-	sluice_str acr_list, acr_claims, max_age_text; /* as parameters of the authorization request; or no data */
+	sluice_str acr_list, acr_claims,
+		max_age_text; /* as parameters of the authorization request; or no data */
 	const sluice_script *read_script, *index_script;
 	sluice_str touch_args[2], index_args[2];
 	const sluice_metric *logins, *refreshes, *logouts, *store_calls;

@@ -14,7 +14,6 @@ enum kept {
 };
 
 /* What goes on then: at once, or after a wait for the store. */
-typedef sluice_verdict (*kept_fn)(
-	sluice_exchange *x, const struct oidc_conf *conf, enum kept how);
+typedef sluice_verdict (*kept_fn)(sluice_exchange *x, const struct oidc_conf *conf, enum kept how);
 
 #endif

@@ -152,8 +152,9 @@ static void settle(struct provider *p, const char *wrong)
 		pause = p->conf->keys.refresh;
 	}
 	atomic_store(&p->next_ns, sluice_now_ns() + pause * 1000000);
-	/* A worker that sees neither the document nor a fetch under way refuses: what was found comes
-	 * before the end of the fetch. After a failure, those who are woken see that it has ended. */
+	/* A worker that sees neither the document nor a fetch under way refuses: what was found
+	 * comes before the end of the fetch. After a failure, those who are woken see that it has
+	 * ended. */
 	if (wrong)
 		atomic_store(&p->is_fetching, false);
 	publish(p);

@@ -30,8 +30,8 @@ struct refresh_job {
 	char *session; /* owned: the old one, as text */
 	/* of a session in a store */
 	struct store_key stored, lock; /* its key, and that of the claim */
-	char *fresh;               /* owned: the new one, as text; and sealed, for the store */
-	char *sealed;              /* owned */
+	char *fresh;                   /* owned: the new one, as text; and sealed, for the store */
+	char *sealed;                  /* owned */
 	size_t sealed_len;
 	unsigned tries;
 };
@@ -116,8 +116,7 @@ static void job_fail(sluice_work *k, const struct oidc_conf *conf, struct refres
 static void job_end(const struct oidc_conf *conf, struct refresh_job *j, sluice_str what)
 {
 	bool is_new = sluice_str_eq(what, new_session);
-	sluice_metric_add(conf->refreshes,
-		is_new ? SLUICE_STR("done") : SLUICE_STR("refused"), 1);
+	sluice_metric_add(conf->refreshes, is_new ? SLUICE_STR("done") : SLUICE_STR("refused"), 1);
 	put(j, what, is_new ? sluice_str_of(j->fresh) : SLUICE_STR(""), KEPT_MS);
 	job_free(j);
 }

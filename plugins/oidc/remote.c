@@ -11,12 +11,11 @@
 
 /* Read a session; it counts as used. To write each time would cost the store more than reading, so
  * the time is written when an eighth of it has passed. ARGV: below which rest, in ms; the time. */
-static const char read_source[] =
-	"local v = redis.call('GET', KEYS[1])\n"
-	"if v and redis.call('PTTL', KEYS[1]) < tonumber(ARGV[1]) then\n"
-	"  redis.call('PEXPIRE', KEYS[1], ARGV[2])\n"
-	"end\n"
-	"return v\n";
+static const char read_source[] = "local v = redis.call('GET', KEYS[1])\n"
+				  "if v and redis.call('PTTL', KEYS[1]) < tonumber(ARGV[1]) then\n"
+				  "  redis.call('PEXPIRE', KEYS[1], ARGV[2])\n"
+				  "end\n"
+				  "return v\n";
 
 /* Add a session to an index, whose members are ordered by the time at which they have ended for
  * sure. Those that have are taken out; and of too many the oldest, which are returned. ARGV: the

@@ -57,8 +57,7 @@ static sluice_verdict without_session(sluice_exchange *x, const struct oidc_conf
 
 static sluice_verdict after_end(sluice_exchange *x, const struct oidc_conf *conf, enum kept how)
 {
-	return how == KEPT_DOWN ? refusal_answer(x, conf, REFUSAL_STORE)
-				: without_session(x, conf);
+	return how == KEPT_DOWN ? refusal_answer(x, conf, REFUSAL_STORE) : without_session(x, conf);
 }
 
 static sluice_verdict after_refresh(sluice_exchange *x, const struct oidc_conf *conf,

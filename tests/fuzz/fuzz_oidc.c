@@ -2,12 +2,14 @@
  * What a stranger or a provider can have oidc read. The first line says what: `cookie` (a sealed
  * text; and, behind a line `plain`, what it holds, as a fuzzer cannot seal), `tokens` (an answer of
  * a token endpoint), `claims` (of an ID token), `query` (of the redirect URI), `document` (of
- * discovery).
+ * discovery), `logout` (the claims of a logout token), `id` (of a session in a store).
  */
 #include <stdlib.h>
 
 #include "id_token.h"
 #include "login.h"
+#include "logout_token.h"
+#include "names.h"
 #include "provider.h"
 #include "reach.h"
 #include "seal.h"
@@ -97,6 +99,36 @@ static void read_claims(sluice_str text)
 	json_decref(claims);
 }
 
+static void read_logout(sluice_str text)
+{
+	const struct token t = { .alg = ALG_RS256 };
+	const struct id_expected e = { .issuer = SLUICE_STR("i"),
+		.client_id = SLUICE_STR("c"),
+		.now_ms = UINT64_C(1700000000000),
+		.leeway_ms = 5000 };
+	struct logout_said said;
+	json_t *claims = json_loadb(text.data, text.len, JSON_REJECT_DUPLICATES, NULL);
+	if (json_is_object(claims) && !logout_token_check(&t, claims, &e, &said)) {
+		REACH("a logout token");
+		if (!said.jti.len || (!said.sid.len && !said.sub.len) || said.until_ms <= e.now_ms)
+			abort();
+		if (!id_token_check(&t, claims, &e))
+			abort(); /* no token is both */
+	}
+	json_decref(claims);
+}
+
+/* What a browser brings as the id of a session in a store. */
+static void read_id(sluice_str text)
+{
+	if (!names_is_id(text))
+		return;
+	REACH("an id");
+	const struct store_key key = names_session_of(text);
+	if (!sluice_str_eq(names_digest(&key), text))
+		abort();
+}
+
 static void read_query(sluice_str query)
 {
 	char *out = malloc(query.len + 1);
@@ -124,7 +156,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		void (*read)(sluice_str);
 	} kinds[] = { { { "cookie", 6 }, read_cookie }, { { "plain", 5 }, read_plain },
 		{ { "tokens", 6 }, read_tokens }, { { "claims", 6 }, read_claims },
-		{ { "query", 5 }, read_query }, { { "document", 8 }, read_document } };
+		{ { "query", 5 }, read_query }, { { "document", 8 }, read_document },
+		{ { "logout", 6 }, read_logout }, { { "id", 2 }, read_id } };
 	sluice_str rest = sluice_str_n((const char *)data, size),
 		   word = sluice_str_cut(&rest, '\n');
 	for (size_t i = 0; rest.data && i < sizeof kinds / sizeof kinds[0]; i++) {

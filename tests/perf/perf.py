@@ -26,6 +26,7 @@ sys.path.insert(0, str(HERE.parent.parent / "contrib" / "bench"))
 
 import credentials  # noqa: E402
 from benchkit import drive, machine, material, peers, process, programs, template  # noqa: E402
+import sessions  # noqa: E402
 from benchkit.main import DEFAULTS, SERVERS_MOST, server_addresses  # noqa: E402
 
 BASELINE = HERE / "baseline.json"
@@ -47,6 +48,7 @@ class Scenario:
     options: tuple = ()
     tokens: int = 0
     heads: str = ""       # credentials, see credentials.py
+    session: bool = False
     h2: bool = False
     origin: str = "h1"
     redis: bool = False
@@ -105,6 +107,9 @@ SCENARIOS = [
              {"plugin": JWT + ", decryption_keys: file:@rsa@, cache: 0"}, heads="jwe", tolerance=0.08),
     Scenario("introspect", "the plain GET, with an opaque token that the authorization server is asked about", 1500, {"plugin": "jwt, audience: @audience@, "
              "introspection: { url: 'http://127.0.0.1:@authority@/introspect', client_id: bench, client_secret: of-the-bench }"}, heads="opaque"),
+    Scenario("oidc-session", "the plain GET, of a browser that has logged in, whose session lies in its cookie", 2000, {"plugin": sessions.PLUGIN},
+             session=True),
+    Scenario("oidc-session-redis", "the same, with the session in Redis", 2000, {"plugin": f"{sessions.PLUGIN}, store: shared"}, session=True, redis=True),
     Scenario("cors", "GET of 1 KiB from a page of a permitted origin", 4000, {"plugin": 'cors, origins: ["https://app.example.com"]'},
              options=("--field", "Origin: https://app.example.com")),
     Scenario("compress", "GET of 64 KiB, compressed by gzip", 400, {"plugin": "compress"}, target="/65536",
@@ -290,6 +295,8 @@ def send(bed, s, port, n, strict=True):
             argv += ["--tokens", bed.material.warm_tokens(s.tokens)]
         if s.heads:
             argv += ["--heads", credentials.heads(bed.material, s.heads, n, s.target)]
+        if s.session:
+            argv += ["--field", sessions.field(bed.redis() if s.redis else None)]
         if s.settings.get("routes"):
             argv += ["--targets", bed.material.targets(s.settings["routes"])]
         argv.append(url)

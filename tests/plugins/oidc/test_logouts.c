@@ -46,8 +46,7 @@ static bool is_in(sluice_instance *i, const char *as)
 
 static const char *times(void)
 {
-	return mint_text("\"iat\":%llu,\"exp\":%llu",
-		(unsigned long long)(sluice_unix_ms() / 1000),
+	return mint_text("\"iat\":%llu,\"exp\":%llu", (unsigned long long)(sluice_unix_ms() / 1000),
 		(unsigned long long)(sluice_unix_ms() / 1000 + 120));
 }
 
@@ -150,9 +149,11 @@ TEST_WITH(tokens_that_end_nothing, with_redis, NULL)
 	const char *const wrong[] = {
 		usual(",\"jti\":\"9\",\"sub\":\"alice\""),
 		usual(",\"jti\":\"9\",\"sub\":\"alice\",\"events\":{\"other\":{}}"),
-		usual(",\"jti\":\"9\",\"sub\":\"alice\",\"events\":[\"http://schemas.openid.net/event/"
+		usual(",\"jti\":\"9\",\"sub\":\"alice\",\"events\":[\"http://schemas.openid.net/"
+		      "event/"
 		      "backchannel-logout\"]"),
-		usual(",\"jti\":\"9\",\"sub\":\"alice\",\"events\":{\"http://schemas.openid.net/event/"
+		usual(",\"jti\":\"9\",\"sub\":\"alice\",\"events\":{\"http://schemas.openid.net/"
+		      "event/"
 		      "backchannel-logout\":true}"),
 		usual(",\"sub\":\"alice\"," EVENT),
 		usual(",\"jti\":7,\"sub\":\"alice\"," EVENT),
@@ -242,7 +243,8 @@ TEST_WITH(sessions_of_one_user_are_bounded, with_redis, NULL)
 
 static sluice_exchange *front(sluice_instance *i, const char *query, const char *as)
 {
-	sluice_exchange *x = kit_request(i, "GET", mint_text("/front?%s", query), "Cookie", as, NULL);
+	sluice_exchange *x =
+		kit_request(i, "GET", mint_text("/front?%s", query), "Cookie", as, NULL);
 	kit_advance(5);
 	return x;
 }
@@ -294,8 +296,7 @@ static void login_with(sluice_instance *i, const char *claims, int status)
 
 static const char *logged_in_ago(uint64_t s)
 {
-	return mint_text(",\"auth_time\":%llu",
-		(unsigned long long)(sluice_unix_ms() / 1000 - s));
+	return mint_text(",\"auth_time\":%llu", (unsigned long long)(sluice_unix_ms() / 1000 - s));
 }
 
 TEST_WITH(how_and_when_the_user_logged_in, with_redis, NULL)

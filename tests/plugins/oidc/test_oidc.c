@@ -89,7 +89,8 @@ TEST_WITH(a_login_that_took_too_long, each, NULL)
 {
 	sluice_instance *i = started(INSTANCE("login_timeout", "1m", NULL));
 	sluice_exchange *x = kit_request(i, "GET", "/", NAVIGATION, NULL);
-	take(kit_header(x, SLUICE_RESPONSE, "Location"), "state=", "&", login_state, sizeof login_state);
+	take(kit_header(x, SLUICE_RESPONSE, "Location"), "state=", "&", login_state,
+		sizeof login_state);
 	take_cookie(x);
 	kit_end(x);
 	kit_advance(60000);

@@ -113,8 +113,7 @@ TEST_WITH(a_session_belongs_to_its_id, with_redis, NULL)
 
 TEST_WITH(how_long_it_lasts, with_redis, NULL)
 {
-	sluice_instance *i =
-		started(STORED("session_lifetime", "1h", "session_idle", "8m", NULL));
+	sluice_instance *i = started(STORED("session_lifetime", "1h", "session_idle", "8m", NULL));
 	take_session(i);
 	assert_in_range(fake_redis_ttl("sluice:oidc:s:"), 479000, 480000);
 	kit_advance(50000);
@@ -135,8 +134,7 @@ TEST_WITH(how_long_it_lasts, with_redis, NULL)
 
 TEST_WITH(idle_for_all_of_its_life, with_redis, NULL)
 {
-	sluice_instance *i =
-		started(STORED("session_lifetime", "1h", "session_idle", "2h", NULL));
+	sluice_instance *i = started(STORED("session_lifetime", "1h", "session_idle", "2h", NULL));
 	take_session(i);
 	assert_in_range(fake_redis_ttl("sluice:oidc:s:"), 3599000, 3600000);
 	kit_advance(3590000);
@@ -149,8 +147,8 @@ TEST_WITH(idle_for_all_of_its_life, with_redis, NULL)
 
 TEST_WITH(the_store_is_down, with_redis, NULL)
 {
-	sluice_instance *i = started(STORED("logout_path", "/logout", "frontchannel_logout_path",
-		"/front", NULL));
+	sluice_instance *i = started(
+		STORED("logout_path", "/logout", "frontchannel_logout_path", "/front", NULL));
 	take_session(i);
 	fake_redis_set_down(true);
 	static const char *const paths[] = { "/", "/logout", "/front?iss=a&sid=b" };
@@ -158,8 +156,7 @@ TEST_WITH(the_store_is_down, with_redis, NULL)
 		sluice_exchange *x =
 			kit_request(i, "GET", paths[n], NAVIGATION, "Cookie", cookie, NULL);
 		kit_advance(2);
-		assert_string_equal(
-			kit_header(x, SLUICE_RESPONSE, "Cache-Control"), "no-store");
+		assert_string_equal(kit_header(x, SLUICE_RESPONSE, "Cache-Control"), "no-store");
 		assert_null(kit_header(x, SLUICE_RESPONSE, "Set-Cookie"));
 		expect(x, 503, "login-store-down");
 	}
@@ -185,7 +182,8 @@ TEST_WITH(the_store_is_down, with_redis, NULL)
 TEST_WITH(a_session_that_is_too_large, with_redis, NULL)
 {
 	sluice_instance *i = started(STORED(NULL));
-	char *large = mint_text(",\"x\":\"%070000d\"", 1), *medium = mint_text(",\"x\":\"%020000d\"", 1);
+	char *large = mint_text(",\"x\":\"%070000d\"", 1),
+	     *medium = mint_text(",\"x\":\"%020000d\"", 1);
 	take_session_with(i, medium); /* no cookie could hold it */
 	is_in(i);
 	begin(i, "/");
@@ -243,7 +241,8 @@ TEST_WITH(tokens_are_renewed_once, with_redis, NULL)
 	answer_refresh("a3", "r3");
 	kit_advance(400000);
 	forwards_later(ask_with(i), 60, "Bearer a3");
-	assert_string_equal(kit_fetch_body(), "grant_type=refresh_token&refresh_token=store-once-2");
+	assert_string_equal(kit_fetch_body(),
+		"grant_type=refresh_token&refresh_token=store-once-2");
 	kit_stop(i);
 }
 

@@ -72,7 +72,8 @@ def example(gateway, folder):
 
 
 # what is not there in a test
-ABSENT = {"oidc.yaml": r".* error oidc/login: (discovery at|keys from|discovery).*\n"}
+NO_PROVIDER = r".* error oidc/login: (discovery at|keys from|discovery).*\n"
+ABSENT = {"oidc.yaml": NO_PROVIDER, "oidc-redis.yaml": NO_PROVIDER}
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -196,6 +197,19 @@ def test_oidc(gateway, provider):
     assert alice.visit(f"{site}/").text == "hello alice, alice@test.example; your cookies stayed at the gateway: []\n"
     assert "Goodbye" in alice.visit(f"{site}/logout").text
     assert alice.get(f"{site}/").status_code == 302 and alice.get(f"{site}/", headers={}).status_code == 401
+
+
+def test_oidc_in_redis(gateway, provider, redis):
+    """The same with a store, which is emptied as the file's head says."""
+    issuer, store = provider(), redis()
+    text = own_ports((ROOT / "conf/oidc-redis.yaml").read_text()).replace("https://idp.example.com/realms/shop", issuer.url).replace("replace-me", SECRET)
+    g = gateway(text.replace("redis://127.0.0.1:6379/0", store.url))
+    site = f"http://localhost:{g.port()}"
+    issuer.add_client("shop", redirect_uris=[f"{site}/oidc/callback"], post_logout_redirect_uris=[f"{site}/goodbye"])
+    alice = Person(None)
+    assert alice.visit(f"{site}/").text == "hello alice, alice@test.example; your cookies stayed at the gateway: []\n"
+    store.client.delete(*store.client.keys("sluice:oidc:*"))
+    assert alice.get(f"{site}/").status_code == 302
 
 
 def test_basic_auth(example):
