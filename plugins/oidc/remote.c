@@ -113,8 +113,8 @@ char *remote_seal(const struct oidc_conf *conf, const struct store_key *key,
 }
 
 /* False: it is no session of ours, or it has ended. */
-static bool open(sluice_exchange *x, const struct oidc_conf *conf, const struct store_key *key,
-	sluice_str sealed, struct session *out)
+static bool open_sealed(sluice_exchange *x, const struct oidc_conf *conf,
+	const struct store_key *key, sluice_str sealed, struct session *out)
 {
 	struct session s;
 	sluice_str plain;
@@ -154,7 +154,7 @@ static sluice_verdict on_session(sluice_exchange *x, const void *arg, sluice_sta
 		what = "absent";
 	} else if (st == SLUICE_OK && v && v->type == SLUICE_V_STR) {
 		struct session s;
-		bool is_good = open(x, conf, &f->key, v->s, &s);
+		bool is_good = open_sealed(x, conf, &f->key, v->s, &s);
 		how = is_good ? KEPT_GOOD : KEPT_NONE;
 		what = is_good ? "found" : "broken";
 		if (is_good) {
