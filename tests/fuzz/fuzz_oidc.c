@@ -101,7 +101,7 @@ static void read_claims(sluice_str text)
 
 static void read_logout(sluice_str text)
 {
-	const struct token t = { .alg = ALG_RS256 };
+	const struct token t = { .header = { .alg = ALG_RS256 } };
 	const struct id_expected e = { .issuer = SLUICE_STR("i"),
 		.client_id = SLUICE_STR("c"),
 		.now_ms = UINT64_C(1700000000000),

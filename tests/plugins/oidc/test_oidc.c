@@ -150,15 +150,17 @@ TEST_WITH(who_has_logged_in, each, NULL)
 		"{sub: X-User}", NULL));
 	take_session(i);
 	assert_memory_equal(cookie, SESSION "1.", strlen(SESSION) + 2);
-	sluice_exchange *x = kit_request(i, "POST", "/", "Cookie", mint_text("a=b; %s", cookie),
-		"X-User", "root", "Authorization", "Bearer x", NULL);
+	/* cookies of others go on byte for byte */
+	sluice_exchange *x = kit_request(i, "POST", "/", "Cookie",
+		mint_text("foo; a=b=;%s; c=\"d e\" ; =f", cookie), "X-User", "root",
+		"Authorization", "Bearer x", NULL);
 	assert_int_equal(kit_verdict(x), SLUICE_NEXT);
 	assert_string_equal(kit_attr(x, "consumer"), "alice");
 	assert_string_equal(kit_attr(x, "claim:roles"), "r1 r2");
 	assert_null(kit_attr(x, "claim:nonce"));
 	assert_string_equal(kit_header(x, SLUICE_REQUEST, "X-User"), "alice");
 	assert_string_equal(kit_header(x, SLUICE_REQUEST, "Authorization"), "Bearer at");
-	assert_string_equal(kit_header(x, SLUICE_REQUEST, "Cookie"), "a=b");
+	assert_string_equal(kit_header(x, SLUICE_REQUEST, "Cookie"), "foo; a=b=; c=\"d e\"; =f");
 	assert_null(kit_header(x, SLUICE_RESPONSE, "Set-Cookie"));
 	kit_end(x);
 	/* the access token ends, and there is no other for the upstream */
@@ -272,6 +274,36 @@ TEST_WITH(a_refresh_that_is_refused_or_fails, each, NULL)
 		302); /* it logs in again, and the old session is taken away */
 	assert_non_null(strstr(kit_header(x, SLUICE_RESPONSE, "Set-Cookie"), "session=; Path=/"));
 	kit_end(x);
+	kit_stop(i);
+}
+
+/* A worker asks for 64 at a time. Who is turned away does not keep others from asking later. */
+TEST_WITH(a_refresh_that_cannot_begin_is_begun_later, each, NULL)
+{
+	enum { MOST = 64 };
+	sluice_instance *i = with_refresh_token("many");
+	sluice_exchange *x[MOST];
+	char *last = mint_text("%s", cookie), *cookies[MOST];
+	for (int n = 0; n < MOST; n++) {
+		log_in_with_refresh_token(i, mint_text("many-%d", n));
+		cookies[n] = mint_text("%s", cookie);
+	}
+	kit_advance(400000);
+	answer_refresh("a2", "r2-many");
+	kit_fetch_after(3000);
+	for (int n = 0; n < MOST; n++)
+		x[n] = kit_request(i, "GET", "/", NAVIGATION, "Cookie", cookies[n], NULL);
+	(void)snprintf(cookie, sizeof cookie, "%s", last);
+	expect(ask_with(i), 503, "login-unavailable");
+	kit_advance(3100);
+	for (int n = 0; n < MOST; n++) {
+		forwards(x[n], "Bearer a2");
+		kit_end(x[n]);
+	}
+	sluice_exchange *again = ask_with(i);
+	kit_advance(3100);
+	forwards(again, "Bearer a2");
+	kit_end(again);
 	kit_stop(i);
 }
 
