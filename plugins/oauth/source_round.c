@@ -5,8 +5,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
 
+#include "../shared/jitter.h"
 #include "document.h"
 #include "source_impl.h"
 #include "source_local.h"
@@ -18,11 +18,7 @@
 
 uint64_t source_jittered(uint64_t ms, unsigned percent)
 {
-	uint32_t r = 0;
-	if (getrandom(&r, sizeof r, GRND_NONBLOCK) != (ssize_t)sizeof r)
-		r = (uint32_t)sluice_now_ns();
-	uint64_t low = ms * percent / 100;
-	return low + (ms - low) * (r >> 8) / (UINT32_MAX >> 8);
+	return jittered(ms, percent);
 }
 
 void source_plan(struct source *s, uint64_t in_ms)

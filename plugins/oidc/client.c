@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "text.h"
-#include "token_answer.h"
+#include "../oauth/token_answer.h"
 
 void client_add(struct client_form *f, sluice_str name, sluice_str value)
 {

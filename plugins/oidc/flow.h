@@ -9,7 +9,7 @@
 #include "kept.h"
 #include "login.h"
 #include "session.h"
-#include "token_answer.h"
+#include "../oauth/token_answer.h"
 
 /* How it stands with the tokens of a session. */
 enum refreshed {

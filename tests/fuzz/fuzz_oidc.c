@@ -16,7 +16,7 @@
 #include "session.h"
 #include "target.h"
 #include "text.h"
-#include "token_answer.h"
+#include "../oauth/token_answer.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -86,6 +86,10 @@ void kit_set_number(sluice_exchange *x, sluice_number_id what, int64_t value);
 /* How many bytes the exchange may still allocate; the host needs some of them. 0: none. Without
  * this call there is more than enough. */
 void kit_set_budget(sluice_exchange *x, size_t bytes);
+/* Whoever stated it: an attribute of the request from its start. */
+void kit_state_fact(sluice_exchange *x, const char *name, const char *value);
+/* The request is about to be sent to a server, once: runs on_attempt. */
+sluice_verdict kit_attempt(sluice_exchange *x);
 /* The upstream answers with that status, and with the fields added so far to that side: runs
  * on_response. */
 sluice_verdict kit_response(sluice_exchange *x, int status);

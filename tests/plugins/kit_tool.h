@@ -47,8 +47,6 @@ enum kit_where {
  * refusal of its own (enum err). Runs on_response of the plugins that have not seen it; the verdict
  * is that of kit_response(). */
 sluice_verdict kit_answer(sluice_exchange *x, enum kit_where where, int err);
-/* The request is about to be sent to a server, once: runs on_attempt. */
-sluice_verdict kit_attempt(sluice_exchange *x);
 /* Whether the response is a streamed answer that has not ended: kit_stream() goes on with it. */
 bool kit_is_written(sluice_exchange *x);
 /* Whether it ended because the plugin that wrote it failed. */
@@ -75,8 +73,6 @@ void kit_memory_limit(sluice_exchange *x, size_t bytes);
 size_t kit_memory_left(sluice_exchange *x);
 /* The client's request has that Host, and its target is parsed as the gateway does it. */
 void kit_client_asks(sluice_exchange *x, const char *host);
-/* Whoever stated it: an attribute of the request from its start. */
-void kit_state_fact(sluice_exchange *x, const char *name, const char *value);
 /* Walk the fields of a side, without those that are dropped; *iter starts at 0. */
 bool kit_field_next(sluice_exchange *x, sluice_side side, size_t *iter, sluice_pair *out);
 /* The n-th note, from 0; NULL: there are no more. */

@@ -12,7 +12,7 @@
 #include "target.h"
 #include "test.h"
 #include "text.h"
-#include "token_answer.h"
+#include "../oauth/token_answer.h"
 
 static sluice_str z(const char *text)
 {

@@ -60,24 +60,46 @@ static bool read_expires_in(const json_t *root, uint64_t *ms)
 	return true;
 }
 
-static bool read_good(const json_t *root, struct token_answer *a)
+/* RFC 6749 7.1: a token of a type that is not understood must not be used. */
+static const char *check_type(const json_t *root, bool may_be_none)
 {
 	sluice_str type;
-	return json_member_str(root, "token_type", &type) &&
-		sluice_str_ieq(type, SLUICE_STR("bearer")) &&
-		read_text(root, "access_token", &a->access_token) && a->access_token.data &&
-		read_text(root, "refresh_token", &a->refresh_token) &&
-		read_text(root, "id_token", &a->id_token) &&
-		read_expires_in(root, &a->expires_in_ms);
+	if (!json_member_str(root, "token_type", &type) || !type.data)
+		return "has no token_type";
+	if (sluice_str_ieq(type, SLUICE_STR("bearer")) ||
+		(may_be_none && sluice_str_ieq(type, SLUICE_STR("n_a"))))
+		return NULL;
+	if (sluice_str_ieq(type, SLUICE_STR("dpop")))
+		return "has a token that is bound to a key (DPoP), which cannot be used as Bearer";
+	return "has a token_type other than Bearer";
 }
 
-enum token_answer_kind token_answer_read(int code, sluice_str body, struct token_answer *out)
+static const char *read_good(const json_t *root, bool may_be_none, struct token_answer *a)
+{
+	const char *wrong = check_type(root, may_be_none);
+	if (!wrong && (!read_text(root, "access_token", &a->access_token) || !a->access_token.data))
+		wrong = "has no access_token, or one that cannot be sent";
+	else if (!wrong &&
+		(!read_text(root, "refresh_token", &a->refresh_token) ||
+			!read_text(root, "id_token", &a->id_token) ||
+			!read_text(root, "issued_token_type", &a->issued_token_type)))
+		wrong = "has a token, or a type of one, that is no text";
+	else if (!wrong && !read_expires_in(root, &a->expires_in_ms))
+		wrong = "has an expires_in that is no number of seconds";
+	return wrong;
+}
+
+static enum token_answer_kind answer_read(int code, sluice_str body, bool may_be_none,
+	struct token_answer *out)
 {
 	struct token_answer a = { .root = NULL };
 	sluice_str error = SLUICE_STR_NONE;
 	json_t *root = json_read_object(body.data, body.len, MAX_DEPTH);
 	enum token_answer_kind kind = TOKEN_ANSWER_BAD;
-	if (root && code == 200 && read_good(root, &a)) {
+	const char *wrong = root ? "has another status than 200" : "is no JSON object";
+	if (root && code == 200)
+		wrong = read_good(root, may_be_none, &a);
+	if (!wrong) {
 		a.root = root;
 		*out = a;
 		return TOKEN_ANSWER_GOOD;
@@ -85,10 +107,20 @@ enum token_answer_kind token_answer_read(int code, sluice_str body, struct token
 	if (root && code >= 400 && code < 500 && json_member_str(root, "error", &error) &&
 		error.len)
 		kind = TOKEN_ANSWER_REFUSED;
-	*out = (struct token_answer){ .root = NULL };
+	*out = (struct token_answer){ .wrong = wrong };
 	token_answer_word(error, out->error);
 	json_decref(root);
 	return kind;
+}
+
+enum token_answer_kind token_answer_read(int code, sluice_str body, struct token_answer *out)
+{
+	return answer_read(code, body, false, out);
+}
+
+enum token_answer_kind token_answer_read_any(int code, sluice_str body, struct token_answer *out)
+{
+	return answer_read(code, body, true, out);
 }
 
 void token_answer_fini(struct token_answer *a)
