@@ -6,6 +6,7 @@ cost drops out. Counts do not depend on how busy the machine is, so that a chang
 baseline.json; more by the tolerance is a failure, less is told, so that the baseline can be brought down by --update.
 """
 import argparse
+import http.server
 import json
 import os
 import re
@@ -110,6 +111,11 @@ SCENARIOS = [
     Scenario("oidc-session", "the plain GET, of a browser that has logged in, whose session lies in its cookie", 2000, {"plugin": sessions.PLUGIN},
              session=True),
     Scenario("oidc-session-redis", "the same, with the session in Redis", 2000, {"plugin": f"{sessions.PLUGIN}, store: shared"}, session=True, redis=True),
+    Scenario("upstream-token", "the plain GET, with the gateway's own token for the upstream", 4000,
+             {"plugin": "upstream-token, token_endpoint: @tokens@, client_id: a, client_secret: b, wait: 30s"}),
+    Scenario("token-exchange", "the plain GET, with a token of 480 bytes that was exchanged before", 4000,
+             {"plugin": "upstream-token, grant: token_exchange, token_endpoint: @tokens@, client_id: a, client_secret: b, "
+              "token_exchange: { verified_by: none }"}, options=("--field", f"Authorization: Bearer {'abcdefghij' * 48}")),
     Scenario("cors", "GET of 1 KiB from a page of a permitted origin", 4000, {"plugin": 'cors, origins: ["https://app.example.com"]'},
              options=("--field", "Origin: https://app.example.com")),
     Scenario("compress", "GET of 64 KiB, compressed by gzip", 400, {"plugin": "compress"}, target="/65536",
@@ -213,6 +219,23 @@ def reset_each(listener):
             connection.recv(65536)
 
 
+class Tokens(http.server.BaseHTTPRequestHandler):
+    """A token endpoint: every client and every token gets the same one, of 700 bytes."""
+    ANSWER = json.dumps({"access_token": "klmnopqrst" * 70, "token_type": "Bearer", "expires_in": 3600,
+                         "issued_token_type": "urn:ietf:params:oauth:token-type:access_token"}).encode()
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(self.ANSWER)))
+        self.end_headers()
+        self.wfile.write(self.ANSWER)
+
+    def log_message(self, *_):
+        pass
+
+
 class Bed:
     """The servers behind, and what the gateway's configuration needs."""
 
@@ -222,7 +245,7 @@ class Bed:
         self.plugin_dirs = [str(Path(options.plugin_dir).resolve()), str(build_modules(self.out / "modules"))]
         self.programs = programs.build(self.out / "bin")
         self.material = material.Material(self.out / "keys", self.programs["mint"])
-        self.servers, self.ports, self.bad = [], {}, {}
+        self.servers, self.ports, self.bad, self.tokens = [], {}, {}, None
 
     def server(self, name, command):
         """The port of a server, started when it is first asked for."""
@@ -259,6 +282,12 @@ class Bed:
         m = self.material
         return self.server("authority", lambda port: [self.programs["authority"], port, m.ec, m.jwks])
 
+    def token_endpoint(self):
+        if not self.tokens:
+            self.tokens = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Tokens)
+            threading.Thread(target=self.tokens.serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{self.tokens.server_port}/token"
+
     def redis(self):
         if not shutil.which("redis-server"):
             raise NotSupported("no redis-server here")
@@ -276,6 +305,7 @@ def write_config(bed, s, folder, port):
               "certificate": m.certificate, "key": m.key, "issuer": material.ISSUER, "audience": material.AUDIENCE,
               "redis_port": bed.redis() if s.redis else 0, "gateway": bed.gateway, "plugin_dirs": [a for d in bed.plugin_dirs for a in ("--plugin-dir", d)]}
     values.update(rsa=m.rsa, secret=credentials.secret_file(m), authority=bed.authority() if s.heads == "opaque" else 0)
+    values["tokens"] = bed.token_endpoint() if "@tokens@" in values["plugin"] else ""
     values["plugin"] = template.render(values["plugin"], values)
     command = peers.configure(peers.PEERS["sluice"], folder, values)
     check = subprocess.run([command[0], "check", *command[2:]], capture_output=True, text=True, stdin=subprocess.DEVNULL)

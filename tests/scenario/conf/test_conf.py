@@ -276,6 +276,16 @@ def test_a_server_is_asked_about_tokens_that_are_no_jwt(example):
     assert g.get("/v1/orders", {"Authorization": "Bearer 2YotnFZFEjr1zCsicMWpAA"}).body == b"for bob\n"
     assert g.get("/v1/orders", {"Authorization": f"Bearer {mint('key.pem', 'https://issuer.example/', 'alice')}"}).body == b"for alice\n"
     assert g.get("/v1/orders").status == 401
+
+
+def test_services_get_tokens_of_the_gateways_own(example):
+    g = example("upstream-token")
+    assert g.get("/stock", {"Authorization": "Bearer of-the-client"}).body == b"stock was called with: Bearer token-of-the-gateway\n"
+    token = mint("key.pem", "https://issuer.example/", "alice")
+    assert g.get("/orders", {"Authorization": f"Bearer {token}"}).body == b"orders was called with: Bearer token-for-orders\n"
+    assert g.get("/orders").status == 401
+
+
 def test_a_bearer_token_without_a_key_and_a_challenge_for_proofs(example):
     g = example("dpop")
     r = g.get("/v1/orders")

@@ -71,6 +71,14 @@ def discovery(peer, request):
     return reply(200, json.dumps(document if "well-known" in request.target else {"keys": []}).encode(), {"Content-Type": "application/json"})(peer, request)
 
 
+def tokens(peer, request):
+    """A token endpoint."""
+    issued = {"access_token": "for-the-service", "token_type": "Bearer", "expires_in": 300}
+    if b"token-exchange" in request.body:
+        issued["issued_token_type"] = "urn:ietf:params:oauth:token-type:access_token"
+    return reply(200, json.dumps(issued).encode(), {"Content-Type": "application/json"})(peer, request)
+
+
 @pytest.fixture
 def run(folder, ca, es256, tmp_path):
     """run(page): all of its blocks."""
@@ -90,13 +98,14 @@ def run(folder, ca, es256, tmp_path):
         return Redis(folder / "redis", free_port()) if address.endswith(":6379") else Origin(service(address), free_port())
     with ended(stand_in) as serve, ended(lambda make: make()) as start:
         keys = Origin(reply(200, jwks(es256).encode(), {"Content-Type": "application/json"}), free_port())
-        idp = Origin(discovery, free_port())
+        idp, issuing = Origin(discovery, free_port()), Origin(tokens, free_port())
         peers = {"nginx": lambda text, _port: start(lambda: Nginx(folder / "run-nginx", free_port(), http=text)),
                  "haproxy": lambda text, port: start(lambda: HAProxy(folder / "run-haproxy", port, text, mode="http"))}
 
         def page(name):
             r = Runner(name, folder, lambda address: acme if address == ACME else serve(address).port, peers, env,
                        {"https://login.example.com/keys": f"http://127.0.0.1:{keys.port}/",
+                        "https://login.example.com/token": f"http://127.0.0.1:{issuing.port}/token",
                         "https://login.example.com/realms/tools": f"http://127.0.0.1:{idp.port}"})
             runners.append(r)
             prepare(r.etc, certs["certonly"])
@@ -106,6 +115,7 @@ def run(folder, ca, es256, tmp_path):
             r.stop()
         keys.stop()
         idp.stop()
+        issuing.stop()
 
 
 def prepare(etc, cert):
