@@ -18,7 +18,7 @@ struct token_answer {
 	json_t *root; /* owned; NULL unless GOOD */
 	/* borrowed from root; data NULL: it has none */
 	sluice_str access_token, refresh_token, id_token;
-	sluice_str issued_token_type; /* RFC 8693 */
+	sluice_str issued_token_type;      /* RFC 8693 */
 	uint64_t expires_in_ms;            /* 0: it does not say */
 	char error[TOKEN_ANSWER_WORD + 1]; /* REFUSED: letters, digits and _ alone */
 	const char *wrong; /* BAD: what is wrong, as the rest of a sentence ("has no token_type") */
@@ -26,8 +26,8 @@ struct token_answer {
 
 /* code: the status. Reads the body and fills *out. */
 enum token_answer_kind token_answer_read(int code, sluice_str body, struct token_answer *out);
-/* The same, of an exchange that asked for another kind of token than an access token: its token_type
- * may be N_A (RFC 8693 2.2.1). */
+/* The same, of an exchange that asked for another kind of token than an access token: its
+ * token_type may be N_A (RFC 8693 2.2.1). */
 enum token_answer_kind token_answer_read_any(int code, sluice_str body, struct token_answer *out);
 void token_answer_fini(struct token_answer *a);
 

@@ -59,9 +59,8 @@ static const char *check_issued(const struct token_conf *conf, const struct toke
 		return NULL;
 	if (!a->issued_token_type.data)
 		return "its answer has no issued_token_type";
-	bool fits = s->requested_type.len
-		? sluice_str_eq(a->issued_token_type, s->requested_type)
-		: sluice_str_is(a->issued_token_type, ACCESS_TOKEN) ||
+	bool fits = s->requested_type.len ? sluice_str_eq(a->issued_token_type, s->requested_type)
+					  : sluice_str_is(a->issued_token_type, ACCESS_TOKEN) ||
 			sluice_str_is(a->issued_token_type, ANY_JWT);
 	return fits ? NULL : "its answer has an issued_token_type that was not asked for";
 }
@@ -109,8 +108,8 @@ enum answer_kind answer_read(const struct token_conf *conf, const sluice_fetch_r
 	const char *wrong = document_refused(r, text);
 	if (wrong && !is_refusal)
 		return fail(out, wrong);
-	bool may_be_none =
-		conf->grant == GRANT_TOKEN_EXCHANGE && !wants_access_token(&conf->subject);
+	bool may_be_none = conf->grant == GRANT_TOKEN_EXCHANGE &&
+		!wants_access_token(&conf->subject);
 	enum token_answer_kind kind = may_be_none ? token_answer_read_any(r->code, r->body, &a)
 						  : token_answer_read(r->code, r->body, &a);
 	enum answer_kind how = ANSWER_FAILED;

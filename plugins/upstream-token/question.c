@@ -46,8 +46,8 @@ bool question_make(struct question *q, const struct token_conf *conf, sluice_str
 		SLUICE_STR("application/x-www-form-urlencoded") };
 	q->fields[1] = (sluice_pair){ SLUICE_STR("accept"), SLUICE_STR("application/json") };
 	q->fields[2] = (sluice_pair){ SLUICE_STR("accept-encoding"), SLUICE_STR("identity") };
-	q->fields[3] = (sluice_pair){ SLUICE_STR("authorization"),
-		sluice_str_of(q->authorization) };
+	q->fields[3] =
+		(sluice_pair){ SLUICE_STR("authorization"), sluice_str_of(q->authorization) };
 	*out = (sluice_fetch_request){ .size = sizeof(*out),
 		.method = SLUICE_STR("POST"),
 		.url = endpoint,
@@ -171,6 +171,7 @@ static int make_identity(sluice_instance *inst, struct token_conf *conf)
 
 int question_check(sluice_instance *inst, struct token_conf *conf)
 {
-	return check_params(inst, conf) < 0 || join_scopes(inst, conf) < 0 ? -1
-									   : make_identity(inst, conf);
+	return check_params(inst, conf) < 0 || join_scopes(inst, conf) < 0
+		? -1
+		: make_identity(inst, conf);
 }

@@ -26,7 +26,8 @@ struct subject_shared {
 
 /* ---- options ------------------------------------------------------------------------------- */
 
-#define OPT(type, field, ...) SLUICE_OPTION(SLUICE_T_##type, struct subject_conf, field, __VA_ARGS__)
+#define OPT(type, field, ...) \
+	SLUICE_OPTION(SLUICE_T_##type, struct subject_conf, field, __VA_ARGS__)
 
 const sluice_option subject_options[] = {
 	OPT(STR, from, .def = "scheme:Bearer",

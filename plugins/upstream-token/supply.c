@@ -15,8 +15,9 @@
 #define NS_OF_MS UINT64_C(1000000)
 #define FIRST_PAUSE_MS UINT64_C(250) /* after a first failure */
 #define LONGEST_PAUSE_MS UINT64_C(30000)
-#define LEAST_PAUSE_MS UINT64_C(1000)    /* between two tokens */
-#define ENDPOINT_FOR_MS UINT64_C(3600000) /* how long what was discovered is not looked up again */
+#define LEAST_PAUSE_MS UINT64_C(1000)     /* between two tokens */
+#define ENDPOINT_FOR_MS UINT64_C(3600000) /* how long what was discovered is not looked up again \
+					   */
 
 enum { WHY = 480, NAME_TOLD = 256 };
 
@@ -212,8 +213,8 @@ static void failed(struct supply *s, const char *what, sluice_str where, const c
 static void succeeded(struct supply *s, uint64_t next_ms)
 {
 	if (s->failures)
-		sluice_log(s->inst, SLUICE_LOG_INFO, "%.*s answers again",
-			(int)endpoint_of(s).len, endpoint_of(s).data);
+		sluice_log(s->inst, SLUICE_LOG_INFO, "%.*s answers again", (int)endpoint_of(s).len,
+			endpoint_of(s).data);
 	s->failures = 0;
 	s->why[0] = '\0';
 	s->is_doubted = false;
@@ -252,9 +253,7 @@ static void on_token(sluice_instance *inst, void *arg, const sluice_fetch_respon
 	struct answer a;
 	(void)inst;
 	enum answer_kind kind = answer_read(s->conf, r, s->asked_ns, &a);
-	count(s, kind == ANSWER_TOKEN   ? "granted"
-			: kind == ANSWER_REFUSED ? "refused"
-						 : "failed");
+	count(s, kind == ANSWER_TOKEN ? "granted" : kind == ANSWER_REFUSED ? "refused" : "failed");
 	if (kind == ANSWER_TOKEN)
 		take_token(s, &a);
 	else

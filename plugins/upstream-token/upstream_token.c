@@ -136,8 +136,8 @@ static int check_resource(sluice_instance *inst, const struct token_conf *conf)
 		/* RFC 8707 2: an absolute URI without a fragment */
 		if (memchr(r.data, ':', r.len) && !memchr(r.data, '#', r.len))
 			continue;
-		sluice_conf_error(inst, "resource", "\"%.*s\" is no absolute URI, or has a fragment",
-			(int)r.len, r.data);
+		sluice_conf_error(inst, "resource",
+			"\"%.*s\" is no absolute URI, or has a fragment", (int)r.len, r.data);
 		sluice_conf_hint(inst, "a name that is no URI goes into `audience`");
 		return -1;
 	}

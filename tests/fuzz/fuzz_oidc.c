@@ -79,7 +79,8 @@ static void read_tokens(sluice_str body)
 		if (token_answer_read(code, body, &a) == TOKEN_ANSWER_GOOD)
 			REACH("tokens");
 		token_answer_fini(&a);
-		if (token_answer_read_any(code, body, &a) == TOKEN_ANSWER_GOOD && !a.access_token.len)
+		if (token_answer_read_any(code, body, &a) == TOKEN_ANSWER_GOOD &&
+			!a.access_token.len)
 			abort();
 		token_answer_fini(&a);
 	}

@@ -122,8 +122,8 @@ TEST_WITH(only_verified_tokens_are_exchanged, each, NULL)
 	assert_int_equal(kit_fetches(NULL), 0);
 	kit_stop(i);
 	i = INSTANCE("token_exchange.verified_by", "none");
-	assert_string_equal(
-		end_of(kit_request(i, "GET", "/", "Authorization", "Bearer made-up", NULL)),
+	assert_string_equal(end_of(kit_request(i, "GET", "/", "Authorization", "Bearer made-up",
+				    NULL)),
 		"Bearer t");
 	kit_stop(i);
 }
@@ -371,11 +371,10 @@ TEST_WITH(tokens_of_other_instances_are_not_used, each, NULL)
 TEST_WITH(the_endpoint_is_awaited, each, NULL)
 {
 	answer(200, GOOD("t"));
-	kit_fetch_answer(OPENID, 200,
-		"{\"issuer\":\"" ISSUER "\",\"token_endpoint\":\"" URL "\"}");
+	kit_fetch_answer(OPENID, 200, "{\"issuer\":\"" ISSUER "\",\"token_endpoint\":\"" URL "\"}");
 	kit_fetch_after(200);
-	sluice_instance *i =
-		start(kit_instance(&sluice_plugin_record, "issuer", ISSUER, CLIENT, GRANT, NULL));
+	sluice_instance *i = start(
+		kit_instance(&sluice_plugin_record, "issuer", ISSUER, CLIENT, GRANT, NULL));
 	sluice_exchange *x = request(i, "t");
 	assert_int_equal(kit_verdict(x), SLUICE_WAIT);
 	kit_advance(210);
@@ -390,13 +389,13 @@ TEST_WITH(the_endpoint_is_awaited, each, NULL)
 	kit_stop(i);
 }
 
-#define REFUSED(said, ...)                                                                \
-	do {                                                                              \
+#define REFUSED(said, ...)                                                                         \
+	do {                                                                                       \
 		sluice_instance *i = kit_instance(&sluice_plugin_record, BASE, __VA_ARGS__, NULL); \
-		assert_int_equal(kit_check(i), -1);                                       \
-		if (!strstr(kit_errors(i), said))                                         \
-			fail_msg("%s is not in %s", said, kit_errors(i));                 \
-		kit_stop(i);                                                              \
+		assert_int_equal(kit_check(i), -1);                                                \
+		if (!strstr(kit_errors(i), said))                                                  \
+			fail_msg("%s is not in %s", said, kit_errors(i));                          \
+		kit_stop(i);                                                                       \
 	} while (0)
 
 TEST_WITH(options_that_make_no_sense, each, NULL)

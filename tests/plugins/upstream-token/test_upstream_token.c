@@ -55,8 +55,7 @@ static const char *sent_as(sluice_exchange *x, const char *field)
 		const char *value = kit_header(x, SLUICE_REQUEST, field);
 		(void)snprintf(text, sizeof(text), "%s", value ? value : "");
 	} else {
-		(void)snprintf(text, sizeof(text), "%s",
-			v == SLUICE_WAIT ? "waits" : kit_code(x));
+		(void)snprintf(text, sizeof(text), "%s", v == SLUICE_WAIT ? "waits" : kit_code(x));
 	}
 	kit_end(x);
 	return text;
@@ -380,7 +379,8 @@ TEST_WITH(answers_that_are_none_give_no_token, each, NULL)
 		{ 302, "application/json", GOOD("t", "60"), "redirect" },
 		{ 400, "application/json", GOOD("t", "60"), "status 400" },
 		{ 500, "application/json", GOOD("t", "60"), "status 500" },
-		{ 503, "application/json", "{\"error\":\"temporarily_unavailable\"}", "status 503" },
+		{ 503, "application/json", "{\"error\":\"temporarily_unavailable\"}",
+			"status 503" },
 	};
 	for (unsigned n = 0; n < sizeof(bad) / sizeof(bad[0]); n++) {
 		kit_reset();
@@ -414,8 +414,9 @@ TEST_WITH(a_refusal_is_told_without_secrets, each, NULL)
 	kit_advance(100);
 	assert_string_equal(sent(i), "upstream-token-unavailable");
 	const char *log = kit_log();
-	assert_non_null(strstr(log, "no token from " URL ": it refuses, with invalid_client and "
-				    "status 401 (client_id, client_auth, or the secret or key)"));
+	assert_non_null(strstr(log,
+		"no token from " URL ": it refuses, with invalid_client and "
+		"status 401 (client_id, client_auth, or the secret or key)"));
 	assert_null(strstr(log, "s:cret"));
 	kit_stop(i);
 }
@@ -530,13 +531,13 @@ TEST_WITH(readiness_and_state, each, NULL)
 
 /* ---- options ------------------------------------------------------------------------------- */
 
-#define REFUSED(said, ...)                                                                \
-	do {                                                                              \
+#define REFUSED(said, ...)                                                                     \
+	do {                                                                                   \
 		sluice_instance *i = kit_instance(&sluice_plugin_record, ##__VA_ARGS__, NULL); \
-		assert_int_equal(kit_check(i), -1);                                       \
-		if (!strstr(kit_errors(i), said))                                         \
-			fail_msg("%s is not in %s", said, kit_errors(i));                 \
-		kit_stop(i);                                                              \
+		assert_int_equal(kit_check(i), -1);                                            \
+		if (!strstr(kit_errors(i), said))                                              \
+			fail_msg("%s is not in %s", said, kit_errors(i));                      \
+		kit_stop(i);                                                                   \
 	} while (0)
 
 TEST_WITH(options_that_make_no_sense, each, NULL)
