@@ -27,8 +27,7 @@ struct subject_conf {
 	uint64_t max_pending;  /* exchanges under way */
 	/* set by subject_check() */
 	struct place place;
-	const sluice_expr *verified; /* NULL: nobody has to have verified it */
-	sluice_str challenge, invalid_challenge;
+	const sluice_expr *verified;   /* NULL: nobody has to have verified it */
 	struct subject_shared *shared; /* of all workers; NULL: another grant */
 };
 
@@ -48,6 +47,7 @@ struct token_conf {
 	struct proxy fetch_proxy;
 
 	/* set by check() */
+	sluice_str challenge, invalid_challenge;
 	sluice_str scope;           /* the scopes with blanks between them */
 	uint8_t identity[IDENTITY]; /* of who is asked, by whom, and for what */
 	const sluice_metric *fetches;

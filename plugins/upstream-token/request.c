@@ -50,8 +50,7 @@ sluice_verdict request_run(sluice_exchange *x, const void *arg)
 {
 	const struct token_conf *conf = arg;
 	if (conf->client_field == CLIENT_FIELD_REFUSE && client_sends_field(x, conf->field))
-		return sluice_refuse(x, 400, "upstream-token-field",
-			"The request has a field that this gateway alone may set.");
+		return refusal_answer(x, conf, REFUSAL_FIELD);
 	return conf->grant == GRANT_TOKEN_EXCHANGE ? subject_run(x, conf) : await_token(x, conf);
 }
 

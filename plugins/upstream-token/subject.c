@@ -4,7 +4,6 @@
 #include <openssl/sha.h>
 #include <stdio.h>
 
-#include "../oauth/challenge.h"
 #include "answer.h"
 #include "question.h"
 #include "refusal.h"
@@ -128,16 +127,12 @@ static int open_shared(sluice_instance *inst, struct subject_conf *s)
 int subject_check(sluice_instance *inst, struct token_conf *conf)
 {
 	struct subject_conf *s = &conf->subject;
-	const struct challenge_param invalid = { "error", SLUICE_STR("invalid_token") };
 	if (conf->grant != GRANT_TOKEN_EXCHANGE) {
 		if (!sluice_conf_given(inst, "token_exchange"))
 			return 0;
 		sluice_conf_error(inst, "token_exchange", "needs grant: token_exchange");
 		return -1;
 	}
-	s->challenge = challenge_make(inst, SLUICE_STR("Bearer"), SLUICE_STR_NONE, NULL, 0);
-	s->invalid_challenge =
-		challenge_make(inst, SLUICE_STR("Bearer"), SLUICE_STR_NONE, &invalid, 1);
 	if (check_from(inst, conf) < 0 || check_verified(inst, s) < 0)
 		return -1;
 	return open_shared(inst, s);
@@ -226,12 +221,7 @@ static enum blame blame_of(const char *word)
 
 static sluice_verdict refuse(sluice_exchange *x, const struct token_conf *conf, enum blame blame)
 {
-	if (blame == BLAME_TOKEN)
-		return refusal_challenge(x, conf->subject.invalid_challenge,
-			"token-exchange-invalid",
-			"The token is no longer valid at the authorization server.");
-	return sluice_refuse(x, 403, "token-exchange-refused",
-		"The authorization server gives no token for this service to this client.");
+	return refusal_answer(x, conf, blame == BLAME_TOKEN ? REFUSAL_INVALID : REFUSAL_REFUSED);
 }
 
 static void remember_refusal(const struct token_conf *conf, const struct subject *s,
@@ -461,10 +451,7 @@ static sluice_verdict await_endpoint(sluice_exchange *x, const struct token_conf
 
 static sluice_verdict missing(sluice_exchange *x, const struct token_conf *conf)
 {
-	if (conf->subject.optional)
-		return SLUICE_NEXT;
-	return refusal_challenge(x, conf->subject.challenge, "token-exchange-missing",
-		"A token is needed, which this gateway exchanges for one of the service.");
+	return conf->subject.optional ? SLUICE_NEXT : refusal_answer(x, conf, REFUSAL_MISSING);
 }
 
 sluice_verdict subject_run(sluice_exchange *x, const void *arg)
@@ -484,17 +471,14 @@ sluice_verdict subject_run(sluice_exchange *x, const void *arg)
 		return SLUICE_FAIL;
 	case SLUICE_READ_MANY:
 	default:
-		return sluice_refuse(x, 400, "token-exchange-ambiguous",
-			"The request has more than one token.");
+		return refusal_answer(x, conf, REFUSAL_AMBIGUOUS);
 	}
 	if (s->token.len == 0)
 		return missing(x, conf);
 	if (s->token.len > SUBJECT_TOKEN_MAX)
-		return sluice_refuse(x, 400, "token-exchange-ambiguous",
-			"The token has more than 64 KiB.");
+		return refusal_answer(x, conf, REFUSAL_AMBIGUOUS);
 	if (c->verified && !sluice_expr_value(x, c->verified).len)
-		return refusal_challenge(x, c->challenge, "token-exchange-unverified",
-			"Nobody has verified the token.");
+		return refusal_answer(x, conf, REFUSAL_UNVERIFIED);
 	if (!there || !there->endpoint.len)
 		return await_endpoint(x, conf, s);
 	return subject_begin(x, conf, s) ? look(x, conf, s) : SLUICE_FAIL;

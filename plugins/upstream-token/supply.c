@@ -15,9 +15,9 @@
 #define NS_OF_MS UINT64_C(1000000)
 #define FIRST_PAUSE_MS UINT64_C(250) /* after a first failure */
 #define LONGEST_PAUSE_MS UINT64_C(30000)
-#define LEAST_PAUSE_MS UINT64_C(1000)     /* between two tokens */
-#define ENDPOINT_FOR_MS UINT64_C(3600000) /* how long what was discovered is not looked up again \
-					   */
+#define LEAST_PAUSE_MS UINT64_C(1000) /* between two tokens */
+/* how long an endpoint that was discovered is not looked up again */
+#define ENDPOINT_FOR_MS UINT64_C(3600000)
 
 enum { WHY = 480, NAME_TOLD = 256 };
 

@@ -10,6 +10,7 @@
 #include "../shared/url.h"
 #include "conf.h"
 #include "question.h"
+#include "refusal.h"
 #include "request.h"
 #include "subject.h"
 #include "supply.h"
@@ -154,6 +155,7 @@ static int token_check(sluice_instance *inst, void *arg)
 		rc = -1;
 	if (proxy_check(inst, "fetch_proxy", &conf->fetch_proxy) < 0)
 		rc = -1;
+	refusal_check(inst, conf);
 	conf->fetches = metric_declare(inst, SLUICE_METRIC_COUNTER, "fetches",
 		"Requests for a token to authorization servers, by what they said.", "result");
 	if (question_check(inst, conf) < 0 || subject_check(inst, conf) < 0 || !conf->fetches)
