@@ -27,6 +27,7 @@ struct subject_conf {
 	uint64_t max_pending;  /* exchanges under way */
 	/* set by subject_check() */
 	struct place place;
+	bool removes; /* the client's token is taken off by itself, not by the new one */
 	const sluice_expr *verified;   /* NULL: nobody has to have verified it */
 	struct subject_shared *shared; /* of all workers; NULL: another grant */
 };

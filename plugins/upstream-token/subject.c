@@ -1,10 +1,10 @@
 /* Exchanging tokens. See the header. */
 #include "subject.h"
 
-#include <openssl/sha.h>
 #include <stdio.h>
 
 #include "answer.h"
+#include "digests.h"
 #include "question.h"
 #include "refusal.h"
 #include "supply.h"
@@ -58,29 +58,32 @@ const sluice_option subject_options[] = {
 
 /* ---- configuration ------------------------------------------------------------------------- */
 
+/* Whether the client's token stands in the field of the new one. */
+static bool is_in_field(const struct place *p, sluice_str field)
+{
+	return p->kind == PLACE_SCHEME
+		? sluice_names_alike(field, SLUICE_STR("authorization"))
+		: p->kind == PLACE_HEADER && sluice_names_alike(p->name, field);
+}
+
 static int check_from(sluice_instance *inst, struct token_conf *conf)
 {
 	struct subject_conf *s = &conf->subject;
 	const char *why = place_parse(inst, s->from, &s->place);
+	bool is_there = !why && is_in_field(&s->place, conf->field);
+	s->removes = !s->forward && !is_there;
 	if (!why && s->place.kind == PLACE_QUERY)
 		why = "is in the URL, by which responses are kept: have the client send it in a "
 		      "field";
-	if (!why && s->forward &&
-		((s->place.kind == PLACE_HEADER &&
-			 sluice_names_alike(s->place.name, conf->field)) ||
-			(s->place.kind == PLACE_SCHEME &&
-				sluice_names_alike(conf->field, SLUICE_STR("authorization"))))) {
-		sluice_conf_error(inst, "token_exchange.forward",
-			"the client's token stands in the field of the new one");
-		return -1;
-	}
-	if (!why && conf->client_field == CLIENT_FIELD_REFUSE && s->place.kind == PLACE_SCHEME &&
-		sluice_names_alike(conf->field, SLUICE_STR("authorization")))
+	if (is_there && conf->client_field == CLIENT_FIELD_REFUSE)
 		why = "is in the field that client_field refuses";
 	if (why)
 		sluice_conf_error(inst, "token_exchange.from", "\"%.*s\" %s", (int)s->from.len,
 			s->from.data, why);
-	return why ? -1 : 0;
+	else if (is_there && s->forward)
+		sluice_conf_error(inst, "token_exchange.forward",
+			"the client's token stands in the field of the new one");
+	return why || (is_there && s->forward) ? -1 : 0;
 }
 
 static int check_verified(sluice_instance *inst, struct subject_conf *s)
@@ -186,8 +189,7 @@ static bool subject_begin(sluice_exchange *x, const struct token_conf *conf, str
 		return s->state == SUBJECT_BEGUN;
 	s->state = SUBJECT_BEGUN;
 	memcpy(s->key, conf->identity, SUBJECT_IDENTITY);
-	SHA256((const unsigned char *)s->token.data, s->token.len,
-		(unsigned char *)s->key + SUBJECT_IDENTITY);
+	digests_find(sluice_worker_state(x), s->token, (uint8_t *)s->key + SUBJECT_IDENTITY);
 	sluice_cleanup(x, subject_drop, s);
 	return s->state == SUBJECT_BEGUN; /* without memory it was dropped at once */
 }
@@ -486,7 +488,7 @@ sluice_verdict subject_run(sluice_exchange *x, const void *arg)
 
 void subject_remove(sluice_exchange *x, const struct token_conf *conf)
 {
-	if (!conf->subject.forward)
+	if (conf->subject.removes)
 		(void)place_remove(x, &conf->subject.place);
 }
 

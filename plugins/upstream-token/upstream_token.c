@@ -9,6 +9,7 @@
 #include "../shared/metric.h"
 #include "../shared/url.h"
 #include "conf.h"
+#include "digests.h"
 #include "question.h"
 #include "refusal.h"
 #include "request.h"
@@ -185,8 +186,23 @@ static void token_on_refresh(sluice_instance *inst, const void *arg)
 	supply_refresh(arg);
 }
 
+static int token_worker_start(sluice_instance *inst, const void *arg, void *state)
+{
+	const struct token_conf *conf = arg;
+	(void)inst;
+	return conf->grant == GRANT_TOKEN_EXCHANGE ? digests_init(state) : 0;
+}
+
+static void token_worker_stop(sluice_instance *inst, const void *arg, void *state)
+{
+	(void)inst, (void)arg;
+	digests_fini(state);
+}
+
 SLUICE_PLUGIN("upstream-token", .version = "1.0",
 	.summary = "sends an access token of the gateway's own to the upstream",
 	.options = token_options, .conf_size = sizeof(struct token_conf), .check = token_check,
-	.start = token_start, .stop = token_stop, .on_request = request_run,
-	.on_response = request_look, .on_refresh = token_on_refresh, .on_attempt = request_send);
+	.start = token_start, .stop = token_stop, .worker_size = sizeof(struct digests),
+	.worker_start = token_worker_start, .worker_stop = token_worker_stop,
+	.on_request = request_run, .on_response = request_look, .on_refresh = token_on_refresh,
+	.on_attempt = request_send);

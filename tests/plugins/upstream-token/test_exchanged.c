@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "digests.h"
 #include "kit.h"
 #include "test.h"
 
@@ -366,6 +367,29 @@ TEST_WITH(tokens_of_other_instances_are_not_used, each, NULL)
 	kit_stop(a);
 	kit_stop(b);
 	kit_stop(same);
+}
+
+/* Each is found again, and by nothing but itself, whatever stands in its place. */
+TEST(digests_are_those_of_their_tokens)
+{
+	static char long_token[8192];
+	struct digests all = { .v = NULL };
+	uint8_t got[SHA256_DIGEST_LENGTH], want[SHA256_DIGEST_LENGTH];
+	char text[16];
+	memset(long_token, 'a', sizeof(long_token));
+	for (int kept = 0; kept < 2; kept++) { /* without memory for any, and with it */
+		if (kept)
+			assert_int_equal(digests_init(&all), 0);
+		for (unsigned n = 0; n < 5000; n++) {
+			int len = snprintf(text, sizeof(text), "t%u", n % 1500);
+			sluice_str token = n % 100 ? sluice_str_n(text, (size_t)len)
+						   : sluice_str_n(long_token, 4000 + n % 4000);
+			digests_find(&all, token, got);
+			SHA256((const unsigned char *)token.data, token.len, want);
+			assert_memory_equal(got, want, sizeof(got));
+		}
+		digests_fini(&all);
+	}
 }
 
 TEST_WITH(the_endpoint_is_awaited, each, NULL)
