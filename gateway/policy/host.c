@@ -12,6 +12,7 @@
 #include "policy/discovery.h"
 #include "policy/edit.h"
 #include "policy/expr.h"
+#include "policy/following.h"
 #include "policy/guard.h"
 #include "policy/host_conf.h"
 #include "policy/identity.h"
@@ -439,4 +440,6 @@ const sluice_host host_table = {
 	.serve = host_serve,
 	.work_command = host_work_command,
 	.credentials_used = any_of_credentials_used,
+	.store_follow = host_store_follow,
+	.main_command = host_main_command,
 };

@@ -178,6 +178,11 @@ void instance_rest(sluice_instance *inst)
 			fetch_cancel(inst->fetches[i].fetch);
 		inst->fetches[i].fetch = NULL;
 	}
+	while (!list_is_empty(&inst->tasks)) {
+		struct instance_task *t =
+			container_of(inst->tasks.next, struct instance_task, at);
+		t->end(t);
+	}
 }
 
 static void instance_free(sluice_instance *inst)
@@ -266,6 +271,7 @@ sluice_instance *instance_make(struct policy *p, const struct module *m, sluice_
 	inst->refs = 1;
 	inst->sample_mask = INSTANCE_SAMPLE_EVERY - 1;
 	list_push(&live, &inst->live);
+	list_init(&inst->tasks);
 	pthread_mutex_init(&inst->lock, NULL);
 	timer_init(&inst->timer, instance_on_due);
 	arena_init(&inst->arena, 0);

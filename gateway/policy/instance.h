@@ -132,6 +132,13 @@ struct instance_document {
 	sluice_str content_type, body;
 };
 
+/* What an instance has begun on the main thread. It ends by itself, or with the instance. */
+struct instance_task {
+	struct list at; /* of the instance */
+	sluice_instance *inst;
+	void (*end)(struct instance_task *t); /* take it off the list, and free it */
+};
+
 /* a file that was read at configuration: when it changes, the instance is made anew */
 struct instance_file {
 	const char *path;
@@ -194,6 +201,7 @@ struct sluice_instance {
 	_Atomic bool refresh_asked;
 	struct timer timer; /* main thread's */
 	sluice_main_timer_fn on_timer;
+	struct list tasks; /* main thread: struct instance_task */
 	struct log_sink *sink; /* owned; NULL: no configuration has used the instance as one */
 	/* instead of freeing the instance, when its last reference is gone: takes one, and releases
 	 * it when the instance may go; NULL: it may go at once. Set by policy/sink. */
@@ -222,7 +230,7 @@ bool instance_is_same(const sluice_instance *old, sluice_str name, const struct 
  * configuration cannot be in force. */
 must_use bool instance_start(sluice_instance *inst);
 void instance_unref(sluice_instance *inst);
-/* It is not in force any more: its timer and its fetches on the main thread end. */
+/* It is not in force any more: its timer, fetches and tasks on the main thread end. */
 void instance_rest(sluice_instance *inst);
 
 /* ---- on a worker --------------------------------------------------------------------------- */

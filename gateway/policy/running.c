@@ -36,6 +36,7 @@ const char *running_call_name(uintptr_t word)
 		[RUNNING_CHOOSE] = "on_choose",
 		[RUNNING_DISCOVER] = "discover",
 		[RUNNING_EXPLAIN] = "explain",
+		[RUNNING_MESSAGE] = "a message or an answer of a store",
 	};
 	unsigned call = word & (RUNNING_ALIGN - 1);
 	return call < RUNNING_CALLS && names[call] ? names[call] : "a call";

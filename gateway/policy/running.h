@@ -30,6 +30,7 @@ enum running_call {
 	RUNNING_CHOOSE,
 	RUNNING_DISCOVER,
 	RUNNING_EXPLAIN,
+	RUNNING_MESSAGE,
 	RUNNING_CALLS,
 };
 enum { RUNNING_ALIGN = 32 }; /* of instances */

@@ -32,6 +32,7 @@ void link_drop_stream(struct redis_link *l)
 	l->begun = false;
 	l->to = NULL;
 	timer_stop(&l->timer);
+	channel_lost(l);
 }
 
 static uint64_t link_backoff(const struct redis_link *l)
@@ -220,6 +221,7 @@ void link_ready(struct redis_link *l)
 	link_watch(l);
 	if (l->conf.url.kind == REDIS_SENTINEL)
 		sentinel_watch(l);
+	channel_ready(l);
 }
 
 /* The server is a replica now, or is still loading its data. Connect again: to another host, or to
@@ -240,6 +242,10 @@ static void link_on_reply(struct redis_link *l, const sluice_value *v, bool is_e
 {
 	if (l->state == REDIS_OPENING) {
 		link_on_login(l, v, is_error);
+		return;
+	}
+	if (l->conf.channel) {
+		channel_on_reply(l, v, is_error);
 		return;
 	}
 	if (queue_length(&l->queue) == 0) {
@@ -307,7 +313,8 @@ struct redis_link *redis_link_new(struct worker *w, const struct redis_conf *con
 	redis_url_copy(&l->mem, &conf->url, &l->conf.url);
 	l->conf.sentinel_user = arena_str(&l->mem, conf->sentinel_user);
 	l->conf.sentinel_password = arena_str(&l->mem, conf->sentinel_password);
-	l->wants_primary = conf->url.kind == REDIS_SENTINEL || conf->url.n_hosts > 1;
+	l->wants_primary = conf->url.kind == REDIS_SENTINEL ||
+		(conf->url.n_hosts > 1 && !conf->any_role);
 	redis_url_text(&l->conf.url, name);
 	l->name = arena_str(&l->mem, str_of(name)).data;
 	l->used_ns = worker_now(w);
@@ -346,6 +353,7 @@ void redis_link_free(struct redis_link **link)
 	*link = NULL;
 	if (!l)
 		return;
+	l->is_subscribed = false; /* the owner knows */
 	link_drop_stream(l);
 	redis_link_free(&l->sentinel);
 	timer_drop(&l->recheck);

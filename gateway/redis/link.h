@@ -19,7 +19,10 @@
  * one of them for the primary's address, and once a second whether it has changed. When a server
  * turns out to be a replica, the link disconnects at once, even when it is the only server, since
  * its name or a proxy may lead to another one by now. The next connection asks for ROLE, and the
- * pauses between attempts grow until a command succeeds. The worker's thread only.
+ * pauses between attempts grow until a command succeeds.
+ *
+ * A link that follows a channel (SUBSCRIBE) goes the same way, but begins by itself and again after
+ * each loss: its PINGs find a connection that is dead. The worker's thread only.
  */
 #ifndef REDIS_LINK_H
 #define REDIS_LINK_H
@@ -43,6 +46,16 @@ struct worker;
 
 enum redis_state { REDIS_IDLE, REDIS_OPENING, REDIS_READY, REDIS_WAITING, REDIS_CLOSED };
 
+/* A link that follows a channel takes no commands; it tells its owner what comes. No function is
+ * called before a function of the link that the owner called has returned, and they must not free
+ * the link. */
+struct redis_channel {
+	sluice_str name;
+	void (*on_message)(void *ctx, sluice_str message); /* message: borrowed */
+	void (*on_state)(void *ctx, bool is_subscribed);
+	void *ctx; /* borrowed: as long as the link */
+};
+
 struct redis_conf {
 	struct redis_url url;                        /* not of a cluster */
 	sluice_str sentinel_user, sentinel_password; /* at sentinels; the password is secret */
@@ -52,6 +65,9 @@ struct redis_conf {
 	uint64_t ping_ns; /* idle time after which a PING is sent; 0: never */
 	/* log failures at debug: the owner of the link reports them */
 	bool quiet;
+	/* of several hosts any one will do, whatever its role: nodes of a cluster */
+	bool any_role;
+	const struct redis_channel *channel; /* borrowed: as long as the link; NULL: for commands */
 	struct tls_client *tls; /* borrowed: as long as the link; NULL: plain */
 	/* Called for each error reply before the caller is told; true: it took over the call. While
 	 * it is set, commands are kept until their reply. May be NULL. */

@@ -1,6 +1,7 @@
 /*
  * The inside of a redis_link, for its sources: link.c, the states of a connection; open.c,
- * connecting and logging in; sentinel.c, finding the primary; send.c, calls.
+ * connecting and logging in; sentinel.c, finding the primary; send.c, calls; channel.c, following a
+ * channel.
  */
 #ifndef REDIS_LINK_INTERNAL_H
 #define REDIS_LINK_INTERNAL_H
@@ -31,6 +32,7 @@ struct redis_link {
 	bool begun;
 	bool is_down;       /* failed, and no PONG since: calls are refused */
 	bool wants_primary; /* there are several hosts: only a primary is used */
+	bool is_subscribed; /* the owner was told that messages come */
 	enum link_fitness fitness;
 	struct trouble trouble;
 	struct turn_hook at_turn_end;
@@ -92,6 +94,14 @@ void link_connect(struct redis_link *l);
 void link_on_address(struct resolve_call *r, const struct resolve_answer *a);
 /* A reply to a command of the login. */
 void link_on_login(struct redis_link *l, const sluice_value *v, bool is_error);
+
+/* channel.c: for links that follow one */
+
+/* The login subscribed. */
+void channel_ready(struct redis_link *l);
+/* The connection is gone, or was never there. */
+void channel_lost(struct redis_link *l);
+void channel_on_reply(struct redis_link *l, const sluice_value *v, bool is_error);
 
 /* sentinel.c */
 

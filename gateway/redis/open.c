@@ -11,6 +11,12 @@
 
 enum { STEPS_AT_ROLE = 2 }; /* replies outstanding when that to ROLE arrives: it and PONG */
 
+/* SUBSCRIBE is the last command of a login: a user who may not do it has no use for the link. */
+static unsigned steps_at_role(const struct redis_link *l)
+{
+	return STEPS_AT_ROLE + (l->conf.channel ? 1 : 0);
+}
+
 /* Whether the reply to ROLE permits to use the server. Without the right to ask, a replica is found
  * by the first write (READONLY). */
 static bool role_is_usable(const sluice_value *v, bool is_error)
@@ -30,7 +36,7 @@ static bool link_asks_role(const struct redis_link *l)
 void link_on_login(struct redis_link *l, const sluice_value *v, bool is_error)
 {
 	char text[TROUBLE_TEXT];
-	if (link_asks_role(l) && l->steps == STEPS_AT_ROLE) {
+	if (link_asks_role(l) && l->steps == steps_at_role(l)) {
 		l->steps--;
 		if (role_is_usable(v, is_error))
 			return;
@@ -44,7 +50,8 @@ void link_on_login(struct redis_link *l, const sluice_value *v, bool is_error)
 		link_fail(l, "it refused the login: %s", trouble_text(l, v->s, text));
 		return;
 	}
-	if (--l->steps == 0 && (l->reader.done != l->reader.fed || l->stream.in.len))
+	if (--l->steps == 0 && !l->conf.channel &&
+		(l->reader.done != l->reader.fed || l->stream.in.len))
 		/* more bytes would be taken for replies to the held commands */
 		link_fail(l, "it sent more replies than the login has commands");
 	else if (l->steps == 0)
@@ -79,6 +86,11 @@ static void link_on_open(struct stream *s)
 	}
 	bad |= resp_command(&s->out, ping, 1);
 	l->steps++;
+	if (l->conf.channel) {
+		sluice_str subscribe[] = { STR("SUBSCRIBE"), l->conf.channel->name };
+		bad |= resp_command(&s->out, subscribe, 2);
+		l->steps++;
+	}
 	check(bad == 0, "a login of %u commands could not be formatted", l->steps);
 	/* a server that failed must answer as fast as a call needs, or it is no use yet */
 	if (l->is_down)

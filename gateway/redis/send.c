@@ -131,6 +131,8 @@ void call_on_reply(struct redis_link *l, const sluice_value *v, bool is_error)
 static struct buf *link_admit(struct redis_link *l)
 {
 	uint64_t length = queue_length(&l->queue);
+	if (l->conf.channel)
+		return NULL;
 	l->used_ns = worker_now(l->worker);
 	redis_link_warm(l);
 	if (l->state == REDIS_READY)

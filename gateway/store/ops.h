@@ -34,6 +34,10 @@ struct store_ops {
 		size_t nargs, uint64_t timeout_ms);
 	sluice_status (*command)(struct worker *w, struct sluice_store *s, struct redis_call *c,
 		const sluice_str *argv, size_t argc, uint64_t timeout_ms);
+	/* A link of its own that follows the channel; the caller owns it, and holds the store and
+	 * the channel as long. */
+	struct redis_link *(*follow)(struct worker *w, struct sluice_store *s,
+		const struct redis_channel *c);
 
 	/* Any thread. */
 	bool (*cell)(const struct sluice_store *s, sluice_str key, uint64_t now_ns,

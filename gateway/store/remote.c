@@ -204,6 +204,19 @@ static sluice_status nodes_command(struct worker *w, struct sluice_store *s, str
 	return cluster_send(link_of(w, s)->cluster, c, argv, argc, remote_timeout(s, timeout_ms));
 }
 
+static struct redis_link *remote_follow(struct worker *w, struct sluice_store *s,
+	const struct redis_channel *c)
+{
+	struct redis_conf conf = remote_of(s)->conf;
+	conf.channel = c;
+	if (conf.url.kind == REDIS_CLUSTER) {
+		/* a message reaches all nodes, so that those that the URL names are enough */
+		conf.url.kind = REDIS_SERVERS;
+		conf.any_role = true;
+	}
+	return redis_link_new(w, &conf);
+}
+
 /* ---- making one ----------------------------------------------------------------------------- */
 
 static void remote_free(struct sluice_store *s)
@@ -288,6 +301,7 @@ const struct store_ops store_redis = {
 	.warm = remote_warm,
 	.eval = server_eval,
 	.command = server_command,
+	.follow = remote_follow,
 };
 
 const struct store_ops store_cluster = {
@@ -297,4 +311,5 @@ const struct store_ops store_cluster = {
 	.warm = remote_warm,
 	.eval = nodes_eval,
 	.command = nodes_command,
+	.follow = remote_follow,
 };

@@ -37,6 +37,10 @@ sluice_verdict accept_claims(sluice_exchange *x, const struct jwt_conf *conf,
 		return SLUICE_FAIL;
 	}
 	e->binding = binding;
+	if (conf->deny.sub && !(e->ids = deny_ids_of(e->claims, (unsigned)conf->deny.by))) {
+		entry_unref(e);
+		return SLUICE_FAIL;
+	}
 	e->when = when;
 	e->when.until = v->until_ms < when.until ? v->until_ms : when.until;
 	e->issuer = v->issuer;

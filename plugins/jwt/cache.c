@@ -52,6 +52,7 @@ void entry_unref(void *arg)
 	if (!e || --e->refs > 0)
 		return;
 	dpop_binding_free(&e->binding);
+	free(e->ids);
 	json_decref(e->claims);
 	free(e);
 }

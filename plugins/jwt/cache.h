@@ -10,6 +10,7 @@
 #include <sluice/str.h>
 
 #include "../jose/keys.h"
+#include "../oauth/deny_ids.h"
 #include "dpop_binding.h"
 #include "rules.h"
 
@@ -26,6 +27,7 @@ struct entry {
 	struct validity when;
 	json_t *claims;               /* owned */
 	struct dpop_binding *binding; /* owned; NULL: to no key, or DPoP is off */
+	struct deny_ids *ids;         /* owned; NULL: there is no deny list */
 	sluice_str token;
 	size_t n_texts;
 	/* of the claims that the options name; data NULL: the claim is missing. Their bytes

@@ -6,6 +6,7 @@
 
 #include "../oauth/proxy.h"
 #include "../oauth/source.h"
+#include "deny_conf.h"
 #include "introspect_conf.h"
 #include "dpop_conf.h"
 #include "../shared/place.h"
@@ -64,6 +65,7 @@ struct jwt_conf {
 	struct proxy fetch_proxy;
 	uint64_t ready_wait; /* ms */
 	struct dpop_conf dpop;
+	struct deny_conf deny;
 	sluice_str decryption_keys;
 
 	/* set by check() */

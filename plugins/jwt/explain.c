@@ -13,6 +13,7 @@
 #include "../jose/claims.h"
 #include "../jose/strict.h"
 #include "../jose/verify.h"
+#include "deny_list.h"
 #include "introspect.h"
 #include "issuers.h"
 #include "judge.h"
@@ -185,6 +186,34 @@ static void tell_claims(struct explanation *e, size_t issuer)
 	expression_scratch_free(&scratch);
 }
 
+/* ---- the deny list -------------------------------------------------------------------------- */
+
+static void tell_list(struct explanation *e)
+{
+	struct deny_view view = deny_peek(e->conf->deny.sub);
+	struct deny_ids *ids = deny_ids_of(e->claims, (unsigned)e->conf->deny.by);
+	for (int kind = 0; kind < DENY_KINDS; kind++) {
+		if (e->conf->deny.by & DENY_BIT(kind))
+			add_claim(e, sluice_str_of(deny_kind_names[kind]));
+	}
+	if (view.state == DENY_AWAITED)
+		add(&e->wanted, "the list was not read");
+	else
+		add(&e->wanted, "none of %zu entries", view.table ? view.table->n : (size_t)0);
+	tell_step(e, "deny", ids ? deny_list_judge(e->conf, &view, ids) : REASON_NO_MEMORY);
+	free(ids);
+	deny_view_drop(&view);
+}
+
+static bool list_may_come(const struct jwt_conf *conf)
+{
+	if (!conf->deny.sub)
+		return false;
+	struct deny_view view = deny_peek(conf->deny.sub);
+	deny_view_drop(&view);
+	return view.is_coming;
+}
+
 /* ---- header and signature ------------------------------------------------------------------ */
 
 static void tell_type(struct explanation *e, const struct token *t)
@@ -273,6 +302,8 @@ static void tell_token(struct explanation *e, const struct token *t, size_t issu
 	}
 	e->claims = claims;
 	tell_claims(e, is_trusted ? issuer : 0);
+	if (e->conf->deny.sub)
+		tell_list(e);
 	json_decref(claims);
 }
 
@@ -311,6 +342,11 @@ sluice_verdict explain_token(const struct jwt_conf *conf, const sluice_question 
 		if (issuer < conf->n_trusted && !keys && !q->keys.data && !q->last &&
 			keys_may_come(&conf->trusted[issuer]))
 			return SLUICE_WAIT;
+		if (!q->keys.data && !q->last && list_may_come(conf)) {
+			if (keys)
+				keys_unref(keys);
+			return SLUICE_WAIT;
+		}
 	}
 	judge(&e, &t, issuer, keys, opened);
 	if (keys)

@@ -21,6 +21,7 @@ static uint64_t ms_to_ns(uint64_t ms)
 /* ---- publishing ---------------------------------------------------------------------------- */
 
 struct published {
+	struct deny_view deny;
 	size_t n;
 	struct issuer_keys v[];
 };
@@ -30,7 +31,13 @@ static void published_free(void *value)
 	struct published *p = value;
 	for (size_t i = 0; i < p->n; i++)
 		keys_unref(p->v[i].keys);
+	deny_view_drop(&p->deny);
 	free(p);
+}
+
+const struct deny_view *issuers_deny(const void *published)
+{
+	return &((const struct published *)published)->deny;
 }
 
 const struct issuer_keys *issuers_keys(const void *published)
@@ -103,6 +110,9 @@ static void publish(sluice_instance *inst, const struct jwt_conf *conf)
 	if (!p)
 		return; /* those who wait have a deadline */
 	p->n = conf->n_trusted;
+	p->deny = (struct deny_view){ .table = NULL };
+	if (conf->deny.sub)
+		p->deny = deny_view(conf->deny.sub);
 	for (size_t i = 0; i < p->n; i++) {
 		struct keyset *keys = believed_keys(conf, &conf->trusted[i]);
 		p->v[i].keys = keys ? keys_ref(keys) : NULL;
@@ -116,10 +126,11 @@ static void publish(sluice_instance *inst, const struct jwt_conf *conf)
 
 static void on_timer(sluice_instance *inst, void *arg);
 
-/* One timer serves all issuers of the instance: it rings for what is next. */
+/* One timer serves all issuers of the instance and its deny list: it rings for what is next. */
 static void arm(sluice_instance *inst, const struct jwt_conf *conf)
 {
-	uint64_t at = UINT64_MAX, now = sluice_now_ns();
+	uint64_t at = conf->deny.sub ? deny_next_at(conf->deny.sub) : UINT64_MAX,
+		 now = sluice_now_ns();
 	for (size_t i = 0; i < conf->n_trusted; i++) {
 		const struct issuer *issuer = &conf->trusted[i];
 		uint64_t next = source_next_at(issuer->sub.source),
@@ -146,6 +157,15 @@ static void on_timer(sluice_instance *inst, void *arg)
 			sluice_now_ns() >= believed_until(conf, issuer);
 	}
 	if (lost)
+		publish(inst, conf);
+	if (conf->deny.sub)
+		deny_tick(conf->deny.sub);
+	arm(inst, conf);
+}
+
+void issuers_changed(sluice_instance *inst, const struct jwt_conf *conf, bool has_news)
+{
+	if (has_news)
 		publish(inst, conf);
 	arm(inst, conf);
 }

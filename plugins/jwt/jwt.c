@@ -8,6 +8,7 @@
 #include <sluice/plugin.h>
 
 #include "challenge.h"
+#include "deny_list.h"
 #include "explain.h"
 #include "fields.h"
 #include "introspect.h"
@@ -162,6 +163,9 @@ static const sluice_option jwt_options[] = {
 		       "out: the system's"),
 	OPT(BLOCK, introspection, .sub = introspect_options,
 		.doc = "ask an authorization server about tokens that are no JWT (RFC 7662)"),
+	OPT(BLOCK, deny, .sub = deny_list_options,
+		.doc = "refuse tokens that were revoked before they expire: a list in Redis, which "
+		       "the gateway has at hand"),
 	OPT(BLOCK, fetch_proxy, .sub = proxy_options, .sub_size = sizeof(struct proxy),
 		.flags = SLUICE_F_SUBOBJECT,
 		.doc = "the HTTP proxy for fetches of keys and introspection; left out: that of "
@@ -220,6 +224,8 @@ static int jwt_check(sluice_instance *inst, void *arg)
 		rc = -1;
 	if (dpop_check(inst, conf) < 0 || encrypted_check(inst, conf) < 0)
 		rc = -1;
+	if (deny_list_check(inst, conf) < 0)
+		rc = -1;
 	if (proxy_check(inst, "fetch_proxy", &conf->fetch_proxy) < 0 ||
 		resource_check(inst, conf) < 0 || issuers_check(inst, conf) < 0 ||
 		challenge_check(inst, conf) < 0 || introspect_check(inst, conf) < 0)
@@ -231,6 +237,7 @@ static int jwt_start(sluice_instance *inst, void *arg)
 {
 	(void)inst;
 	issuers_start(arg);
+	deny_list_start(arg);
 	return 0;
 }
 
@@ -238,6 +245,7 @@ static void jwt_stop(sluice_instance *inst, void *arg)
 {
 	(void)inst;
 	issuers_stop(arg);
+	deny_list_stop(arg);
 	introspect_stop(arg);
 	rules_conf_free(arg);
 	encrypted_stop(arg);

@@ -15,8 +15,10 @@ struct key_wait {
 struct request_state {
 	struct key_wait keys;
 	struct inquiry inquiry;
-	struct entry
-		*entry; /* borrowed, as long as the exchange: while a store is asked of a proof */
+	/* borrowed, as long as the exchange: while a store is asked of a proof, or the deny list
+	 * was not read yet */
+	struct entry *entry;
+	uint64_t list_since_ns; /* when it began to wait for that list; 0: it did not */
 };
 
 static inline struct request_state *request_state(sluice_exchange *x)

@@ -12,7 +12,8 @@
  * A plugin includes this header alone. It includes sluice/types.h (strings, options, arguments),
  * sluice/exchange.h (what a hook may do with its exchange), sluice/identity.h (who calls),
  * sluice/objects.h (caches), sluice/conn.h (connections of clients), sluice/dependency.h (what an
- * instance needs from outside) and sluice/records.h (log sinks).
+ * instance needs from outside), sluice/follow.h (Redis from the main thread) and sluice/records.h
+ * (log sinks).
  *
  * Rules that hold for every function of these unless it says otherwise:
  *  - Strings are (data, len) pairs, not NUL-terminated, borrowed: valid until the hook returns, or
@@ -57,6 +58,8 @@ typedef sluice_verdict (
 	*sluice_body_hook)(sluice_exchange *x, const void *conf, sluice_str data, bool end);
 
 typedef struct sluice_dependency sluice_dependency; /* sluice/dependency.h */
+typedef struct sluice_follow sluice_follow;         /* sluice/follow.h, like the next */
+typedef struct sluice_main_ask sluice_main_ask;
 typedef struct sluice_conn sluice_conn;             /* a connection of a client: sluice/conn.h */
 /* A hook of a connection. */
 typedef sluice_verdict (*sluice_conn_hook)(sluice_conn *c, const void *conf);
@@ -357,6 +360,8 @@ typedef struct sluice_host {
 	void (*credentials_used)(sluice_exchange *, int kind, sluice_str name);
 	sluice_status (*work_command)(sluice_work *, const sluice_store *, const sluice_str *argv,
 		size_t argc, uint64_t timeout_ms, void *user, sluice_work_store_fn);
+	int (*store_follow)(sluice_instance *, const sluice_follow *);
+	int (*main_command)(sluice_instance *, const sluice_main_ask *);
 } sluice_host;
 
 /* Set by the loader before anything of the plugin runs; one for each module, shared by its source
@@ -597,6 +602,7 @@ static inline const sluice_store *sluice_store_local(sluice_instance *inst)
 #include <sluice/conn.h>
 #include <sluice/dependency.h>
 #include <sluice/exchange.h>
+#include <sluice/follow.h>
 #include <sluice/identity.h>
 #include <sluice/objects.h>
 #include <sluice/records.h>

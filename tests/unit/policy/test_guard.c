@@ -138,6 +138,8 @@ static void configuration_services(void)
 	EACH(sluice_cache_open(NULL, NULL));
 	EACH(sluice_servers_set(NULL, text, NULL, 0));
 	EACH_VOID(sluice_dependency_set(NULL, NULL));
+	EACH(sluice_store_follow(NULL, NULL));
+	EACH(sluice_main_command(NULL, NULL));
 }
 
 static void exchange_services(void)
