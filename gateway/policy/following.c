@@ -112,12 +112,12 @@ int host_store_follow(sluice_instance *inst, const sluice_follow *f)
 	memcpy(&t->told, f, sizeof(t->told));
 	t->follower.on_message = follow_on_message;
 	t->follower.on_state = follow_on_state;
-	if (!store_follow(inst->policy->main, f->store, f->channel, &t->follower)) {
+	int is_connected = store_follow(inst->policy->main, f->store, f->channel, &t->follower);
+	if (is_connected < 0)
 		free(t);
-		return -1;
-	}
-	task_begin(inst, &t->task, follow_end);
-	return 0;
+	else
+		task_begin(inst, &t->task, follow_end);
+	return is_connected;
 }
 
 /* ---- commands ------------------------------------------------------------------------------ */

@@ -179,8 +179,7 @@ void instance_rest(sluice_instance *inst)
 		inst->fetches[i].fetch = NULL;
 	}
 	while (!list_is_empty(&inst->tasks)) {
-		struct instance_task *t =
-			container_of(inst->tasks.next, struct instance_task, at);
+		struct instance_task *t = container_of(inst->tasks.next, struct instance_task, at);
 		t->end(t);
 	}
 }

@@ -68,7 +68,7 @@ struct redis_conf {
 	/* of several hosts any one will do, whatever its role: nodes of a cluster */
 	bool any_role;
 	const struct redis_channel *channel; /* borrowed: as long as the link; NULL: for commands */
-	struct tls_client *tls; /* borrowed: as long as the link; NULL: plain */
+	struct tls_client *tls;              /* borrowed: as long as the link; NULL: plain */
 	/* Called for each error reply before the caller is told; true: it took over the call. While
 	 * it is set, commands are kept until their reply. May be NULL. */
 	bool (*on_error)(void *ctx, struct redis_link *l, struct redis_call *c, sluice_str error);

@@ -14,7 +14,6 @@ struct store_channel {
 	struct redis_link *link; /* owned */
 	struct list followers;
 	bool is_connected;
-	struct timer tell; /* due: followers came that were not told the state */
 	char name[];
 };
 
@@ -57,11 +56,6 @@ static void channel_on_message(void *ctx, sluice_str message)
 	}
 }
 
-static void channel_on_due(struct timer *t)
-{
-	channel_tell_state(container_of(t, struct store_channel, tell));
-}
-
 /* ---- life ---------------------------------------------------------------------------------- */
 
 static struct store_channel *channel_find(const struct sluice_store *s, sluice_str name)
@@ -84,7 +78,6 @@ static struct store_channel *channel_new(struct worker *w, struct sluice_store *
 		.on_state = channel_on_state,
 		.ctx = c };
 	list_init(&c->followers);
-	timer_init(&c->tell, channel_on_due);
 	store_hold(s);
 	list_push(&channels, &c->at);
 	c->link = s->ops->follow(w, s, &c->channel);
@@ -92,20 +85,18 @@ static struct store_channel *channel_new(struct worker *w, struct sluice_store *
 	return c;
 }
 
-bool store_follow(struct worker *main, const sluice_store *s, sluice_str name,
+int store_follow(struct worker *main, const sluice_store *s, sluice_str name,
 	struct store_follower *f)
 {
 	if (!s->ops->follow)
-		return false;
+		return -1;
 	struct store_channel *c = channel_find(s, name);
 	if (!c)
 		c = channel_new(main, (struct sluice_store *)(uintptr_t)s, name);
 	f->channel = c;
-	f->is_told = false;
+	f->is_told = c->is_connected;
 	list_push(&c->followers, &f->at);
-	if (c->is_connected)
-		worker_timer(main, &c->tell, 0);
-	return true;
+	return c->is_connected;
 }
 
 void store_unfollow(struct store_follower *f)
@@ -118,7 +109,6 @@ void store_unfollow(struct store_follower *f)
 	if (!list_is_empty(&c->followers))
 		return;
 	list_del(&c->at);
-	timer_drop(&c->tell);
 	redis_link_free(&c->link);
 	store_unref(c->store);
 	free(c);

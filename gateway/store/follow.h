@@ -18,8 +18,8 @@ struct store_follower {
 	void (*on_state)(struct store_follower *f, bool is_connected);
 };
 
-/* The functions are called later, as sluice/follow.h says. False: the store has no channels. */
-must_use bool store_follow(struct worker *main, const sluice_store *s, sluice_str name,
+/* As sluice_store_follow(): 1, 0, or -1 when the store has no channels. */
+must_use int store_follow(struct worker *main, const sluice_store *s, sluice_str name,
 	struct store_follower *f);
 /* Does nothing when it follows nothing. */
 void store_unfollow(struct store_follower *f);

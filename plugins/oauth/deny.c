@@ -11,13 +11,12 @@
 enum { NAME_SHOWN = 240, NEARLY_FULL = 80 };      /* percent */
 
 /* A time that is there already, and is later, stays. */
-static const char tell_source[] =
-	"local o = redis.call('ZSCORE', KEYS[1], ARGV[1])\n"
-	"local u = ARGV[2]\n"
-	"if o and tonumber(o) > tonumber(u) then u = o end\n"
-	"redis.call('ZADD', KEYS[1], u, ARGV[1])\n"
-	"redis.call('PUBLISH', KEYS[1], ARGV[1] .. ' ' .. u)\n"
-	"return 1\n";
+static const char tell_source[] = "local o = redis.call('ZSCORE', KEYS[1], ARGV[1])\n"
+				  "local u = ARGV[2]\n"
+				  "if o and tonumber(o) > tonumber(u) then u = o end\n"
+				  "redis.call('ZADD', KEYS[1], u, ARGV[1])\n"
+				  "redis.call('PUBLISH', KEYS[1], ARGV[1] .. ' ' .. u)\n"
+				  "return 1\n";
 
 /* All lists. Main thread only. */
 static struct deny_list *lists;
@@ -152,8 +151,9 @@ void deny_start(struct deny_sub *sub)
 		.on_message = on_message,
 		.on_state = on_state,
 		.user = sub };
-	if (l->store)
-		(void)sluice_store_follow(sub->inst, &f);
+	sub->is_connected = l->store && sluice_store_follow(sub->inst, &f) == 1;
+	if (sub->is_connected && !l->is_connected && deny_leader(l) == sub)
+		set_connected(l, true);
 	sub->changed(sub, true);
 }
 

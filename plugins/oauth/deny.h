@@ -74,7 +74,6 @@ struct deny_view deny_view(struct deny_sub *sub);
 struct deny_view deny_peek(const struct deny_sub *sub);
 void deny_view_drop(struct deny_view *v);
 
-
 /*
  * Worker: put an entry on the list, for all gateways that follow it. until: seconds since 1970.
  * With a store the exchange waits, and `then` is called with SLUICE_OK or with why not; a longer

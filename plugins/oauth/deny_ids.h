@@ -19,7 +19,8 @@ struct deny_ids *deny_ids_of(const json_t *claims, unsigned by);
 /* table NULL: nothing is denied. */
 bool deny_ids_are_on(const struct deny_ids *ids, const struct deny_table *table, uint32_t now_s);
 
-/* Main thread, before the first use: draw the key of this process. False: there is no randomness. */
+/* Main thread, before the first use: draw the key of this process. False: there is no randomness.
+ */
 bool deny_ids_init(void);
 /* By the key of this process. */
 bool deny_row_of(const struct deny_entry *e, struct deny_row *out);

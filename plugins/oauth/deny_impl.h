@@ -22,7 +22,7 @@ struct deny_reading {
 	struct deny_map news;
 	uint64_t begun_ns;
 	uint64_t malformed;
-	uint32_t full_until; /* as in struct deny_list */
+	uint32_t full_until;     /* as in struct deny_list */
 	struct deny_sub *reader; /* borrowed: whose commands they are */
 };
 
@@ -41,8 +41,8 @@ struct deny_list {
 
 	bool is_connected; /* to the channel, by the leader */
 	bool was_read;
-	bool is_current; /* connected, and read since */
-	bool no_trim;    /* Redis does not let us remove */
+	bool is_current;     /* connected, and read since */
+	bool no_trim;        /* Redis does not let us remove */
 	uint64_t current_ns; /* while it is not current: when it was last */
 	uint64_t read_ns;    /* when to read next; UINT64_MAX: not planned */
 	unsigned failed;     /* readings in a row */

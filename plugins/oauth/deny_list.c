@@ -30,8 +30,7 @@ void deny_put_row(struct deny_list *l, const struct deny_row *row)
 {
 	uint64_t max = deny_max_entries(l);
 	l->is_dirty = true;
-	if (l->reading.is_under_way &&
-		deny_map_put(&l->reading.news, row, max) != DENY_PUT)
+	if (l->reading.is_under_way && deny_map_put(&l->reading.news, row, max) != DENY_PUT)
 		l->reading.again = true; /* what it finds will be too old */
 	if (row->until <= deny_now_s()) {
 		deny_map_remove(&l->map, row);

@@ -3,9 +3,9 @@
  *
  *      [ISSUER|]KIND[@TIME]:VALUE
  *
- * KIND is jti, sub or sid. With @TIME, in seconds since 1970, only tokens are meant that were issued
- * until then. Without ISSUER, tokens of every issuer are meant. A message is a member, a blank, and
- * the time until which it matters; 0 takes the member back. Any thread.
+ * KIND is jti, sub or sid. With @TIME, in seconds since 1970, only tokens are meant that were
+ * issued until then. Without ISSUER, tokens of every issuer are meant. A message is a member, a
+ * blank, and the time until which it matters; 0 takes the member back. Any thread.
  */
 #ifndef OAUTH_DENY_MEMBER_H
 #define OAUTH_DENY_MEMBER_H
@@ -43,7 +43,8 @@ size_t deny_member_write(const struct deny_entry *e, char *buf);
 bool deny_until_read(sluice_str text, uint32_t *until);
 bool deny_message_read(sluice_str text, struct deny_entry *out);
 
-/* What the entry is found by: a hash of kind, issuer and value. False: they are too long for a list.
+/* What the entry is found by: a hash of kind, issuer and value. False: they are too long for a
+ * list.
  */
 bool deny_fingerprint(const uint64_t key[2], enum deny_kind kind, sluice_str issuer,
 	sluice_str value, struct siphash *out);

@@ -1,7 +1,7 @@
 /*
- * Reading a deny list from Redis, in pages by ZSCAN, which gives every member that is there from the
- * beginning to the end. What is found takes the place of what was known; what messages said in the
- * meantime is newer.
+ * Reading a deny list from Redis, in pages by ZSCAN, which gives every member that is there from
+ * the beginning to the end. What is found takes the place of what was known; what messages said in
+ * the meantime is newer.
  */
 #include <inttypes.h>
 #include <stdio.h>

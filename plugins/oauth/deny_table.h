@@ -1,8 +1,8 @@
 /*
  * Rows of a deny list: a map that the main thread changes, and tables that are made from it, never
  * changed, and read by workers. A row is 24 bytes; a table has four places for three rows, a map up
- * to two for one. Rows are found by a keyed hash of 128 bits, so that no two of different texts meet
- * and nobody without the key can make any meet.
+ * to two for one. Rows are found by a keyed hash of 128 bits, so that no two of different texts
+ * meet and nobody without the key can make any meet.
  */
 #ifndef OAUTH_DENY_TABLE_H
 #define OAUTH_DENY_TABLE_H

@@ -224,5 +224,10 @@ void kit_cells_lose(unsigned n);
 /* Let the next n calls find no cell, as in a store that has no memory. */
 void kit_cells_fail(unsigned n);
 unsigned kit_store_calls(sluice_store *s);
+/* The connections of sluice_store_follow() are lost, or there again; they are opened within a
+ * millisecond, unless none can be. */
+void kit_store_channels(sluice_store *s, bool are_connected);
+/* Give a message to all that follow the channel; returns how many connections there are to it. */
+unsigned kit_store_publish(sluice_store *s, const char *channel, const char *message);
 
 #endif

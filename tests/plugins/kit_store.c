@@ -19,14 +19,20 @@ struct kit_server {
 	void *ctx;
 	uint64_t delay_ms;
 	unsigned calls;
+	bool has_no_channels;
 };
 
 struct redis_link {
+	struct redis_link *next;
 	struct worker *worker;
 	struct kit_server *server;
+	const struct redis_channel *channel; /* NULL: it is for commands */
+	bool is_connected;                   /* the owner of the channel was told */
+	struct timer connect;
 };
 
 static struct kit_server *servers;
+static struct redis_link *links;
 
 /* ---- by name ------------------------------------------------------------------------------- */
 
@@ -106,6 +112,39 @@ unsigned kit_store_calls(sluice_store *s)
 	return server_find(s)->calls;
 }
 
+static void link_set_connected(struct redis_link *l, bool is_connected)
+{
+	if (!l->channel || l->is_connected == is_connected)
+		return;
+	l->is_connected = is_connected;
+	l->channel->on_state(l->channel->ctx, is_connected);
+}
+
+void kit_store_channels(sluice_store *s, bool are_connected)
+{
+	struct kit_server *k = server_find(s);
+	k->has_no_channels = !are_connected;
+	for (struct redis_link *l = links, *next; l; l = next) {
+		next = l->next;
+		if (l->server == k)
+			link_set_connected(l, are_connected);
+	}
+}
+
+unsigned kit_store_publish(sluice_store *s, const char *channel, const char *message)
+{
+	unsigned n = 0;
+	for (struct redis_link *l = links, *next; l; l = next) {
+		next = l->next;
+		if (l->server != server_find(s) || !l->is_connected ||
+			!str_eq(l->channel->name, str_of(channel)))
+			continue;
+		l->channel->on_message(l->channel->ctx, str_of(message));
+		n++;
+	}
+	return n;
+}
+
 void kit_store_reset(void)
 {
 	worker_end_part(&kit_worker, PART_STORE);
@@ -116,6 +155,13 @@ void kit_store_reset(void)
 
 /* ---- in the place of redis/link ------------------------------------------------------------ */
 
+static void link_on_connect(struct timer *t)
+{
+	struct redis_link *l = container_of(t, struct redis_link, connect);
+	if (!l->server->has_no_channels)
+		link_set_connected(l, true);
+}
+
 struct redis_link *redis_link_new(struct worker *w, const struct redis_conf *conf)
 {
 	struct redis_link *l = mem_new(struct redis_link);
@@ -125,18 +171,30 @@ struct redis_link *redis_link_new(struct worker *w, const struct redis_conf *con
 		if (str_starts(host, str_of(k->name)) && host.len == strlen(k->name) + 8)
 			l->server = k;
 	}
+	l->channel = conf->channel;
+	timer_init(&l->connect, link_on_connect);
+	l->next = links;
+	links = l;
 	return l;
 }
 
-void redis_link_free(struct redis_link **l)
+void redis_link_free(struct redis_link **link)
 {
-	free(*l);
-	*l = NULL;
+	struct redis_link *l = *link, **at = &links;
+	*link = NULL;
+	if (!l)
+		return;
+	while (*at != l)
+		at = &(*at)->next;
+	*at = l->next;
+	timer_drop(&l->connect);
+	free(l);
 }
 
 void redis_link_warm(struct redis_link *l)
 {
-	(void)l;
+	if (l->channel)
+		worker_timer(l->worker, &l->connect, NS_PER_MS);
 }
 
 enum redis_state redis_link_state(const struct redis_link *l)

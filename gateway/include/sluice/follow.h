@@ -46,12 +46,12 @@ struct sluice_main_ask {
 };
 
 /* From start() on: follow the channel, until the instance is in force no more. The callbacks run
- * later, on the main thread. A cluster passes messages on to all of its nodes; of others the primary
- * is followed. An idle connection is tested
- * every 5 seconds. Instances that follow one
- * channel of a store share a connection. A message of more than 1 MiB breaks the connection. 0; or
- * -1, with nothing begun: the configuration is only checked, the store is none of Redis, or
- * something is missing or too much (a line in the log). */
+ * later, on the main thread. A cluster passes messages on to all of its nodes; of other stores the
+ * primary is followed. An idle connection is tested every 5 seconds. Instances that follow one
+ * channel of a store share a connection. A message of more than 1 MiB breaks it. 0: on_state()
+ * tells when it is connected. 1: it is connected already, by another instance, and on_state() tells
+ * when that is lost. -1: nothing was begun, because the configuration is only checked, or the store
+ * is none of Redis, or something is missing or too much (a line in the log). */
 static inline int sluice_store_follow(sluice_instance *inst, const sluice_follow *f)
 {
 	return sluice_host_table->store_follow(inst, f);
@@ -60,8 +60,8 @@ static inline int sluice_store_follow(sluice_instance *inst, const sluice_follow
 /* From start() on: run a command. fn is called once, later and on the main thread, with the answer
  * or with why there is none, within timeout_ms (0: that of the store); it is not called when the
  * instance stops first. A script is a command too: EVAL. 0; or -1, and fn is not called: the server
- * is known to be down, the configuration is only checked, the store is none of Redis, the command is
- * one that other callers of the connection would feel (SUBSCRIBE, BLPOP, ...), or there are too
+ * is known to be down, the configuration is only checked, the store is none of Redis, the command
+ * is one that other callers of the connection would feel (SUBSCRIBE, BLPOP, ...), or there are too
  * many. */
 static inline int sluice_main_command(sluice_instance *inst, const sluice_main_ask *ask)
 {
