@@ -150,7 +150,7 @@ TEST(a_server_that_hangs)
 /* It is tried again, but not at once. */
 TEST(a_user_without_the_right_to_subscribe)
 {
-	begin("user default on nopass ~* +@all -subscribe\n", 5000);
+	begin("user default on nopass ~* &* +@all -subscribe\n", 5000);
 	run_until(NULL, 300);
 	assert_int_equal(seen.connected, 0);
 	assert_in_range(server_number(&server, "INFO stats", "total_connections_received:"), 1, 12);
