@@ -28,17 +28,18 @@ static sluice_str channel_part(const sluice_value *v, size_t at)
 	return is_there ? v->v[at].s : STR_NONE;
 }
 
-void channel_on_reply(struct redis_link *l, const sluice_value *v, bool is_error)
+const char *channel_on_reply(struct redis_link *l, const sluice_value *v, bool is_error,
+	char text[TROUBLE_TEXT])
 {
-	char text[TROUBLE_TEXT];
 	const struct redis_channel *c = l->conf.channel;
 	sluice_str kind = channel_part(v, 0);
 	if (is_error)
-		link_fail(l, "it ended the subscription: %s", trouble_text(l, v->s, text));
-	else if (str_eq(kind, STR("message")) && str_eq(channel_part(v, 1), c->name))
+		return trouble_text(l, v->s, text);
+	if (str_eq(kind, STR("message")) && str_eq(channel_part(v, 1), c->name))
 		c->on_message(c->ctx, channel_part(v, 2));
 	else if (str_eq(kind, STR("pong")) && queue_length(&l->queue))
 		(void)queue_pop(&l->queue);
 	else
-		link_fail(l, "it sent something else than messages of the channel");
+		return "it is no message of the channel";
+	return NULL;
 }

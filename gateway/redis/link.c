@@ -245,7 +245,10 @@ static void link_on_reply(struct redis_link *l, const sluice_value *v, bool is_e
 		return;
 	}
 	if (l->conf.channel) {
-		channel_on_reply(l, v, is_error);
+		char text[TROUBLE_TEXT];
+		const char *wrong = channel_on_reply(l, v, is_error, text);
+		if (wrong)
+			link_fail(l, "what it sent is of no use to a follower: %s", wrong);
 		return;
 	}
 	if (queue_length(&l->queue) == 0) {

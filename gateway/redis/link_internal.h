@@ -101,7 +101,9 @@ void link_on_login(struct redis_link *l, const sluice_value *v, bool is_error);
 void channel_ready(struct redis_link *l);
 /* The connection is gone, or was never there. */
 void channel_lost(struct redis_link *l);
-void channel_on_reply(struct redis_link *l, const sluice_value *v, bool is_error);
+/* What came. NULL, or why the connection is of no use: text may hold it. */
+const char *channel_on_reply(struct redis_link *l, const sluice_value *v, bool is_error,
+	char text[TROUBLE_TEXT]);
 
 /* sentinel.c */
 
