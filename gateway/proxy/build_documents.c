@@ -1,7 +1,8 @@
 /*
  * Documents that plugins have the gateway serve (sluice_serve()): each is a route without plugins,
  * for the document's path on the hosts and listeners of the routes whose lists have the instance. A
- * route of the file for the same path and host takes its place. Main thread.
+ * route of the file for the same path and host comes first, and takes what it takes (method,
+ * listener, further conditions); the document has the rest. Main thread.
  */
 #include "policy/template.h"
 #include "proxy/build.h"
@@ -24,45 +25,61 @@ static sluice_strs hosts_of(const struct route_spec *s)
 	return s->hosts.n ? s->hosts : (sluice_strs){ any_host, 1 };
 }
 
-static bool has_text(sluice_strs list, sluice_str text)
+static bool has_host(sluice_strs hosts, sluice_str host)
 {
-	for (size_t i = 0; i < list.n; i++) {
-		if (str_ieq(list.v[i], text))
+	for (size_t i = 0; i < hosts.n; i++) {
+		if (str_ieq(hosts.v[i], host))
 			return true;
 	}
 	return false;
 }
 
-/* The file says itself what is answered there. */
-static bool is_of_the_file(const struct documents *d, sluice_str path, sluice_str host)
+/* How many of a are in b. */
+static size_t count_shared(sluice_strs a, sluice_strs b)
 {
-	for (size_t i = 0; i < d->n_routes; i++) {
-		if (has_text(d->routes[i].paths, path) && has_text(hosts_of(&d->routes[i]), host))
-			return true;
-	}
-	return false;
-}
-
-static bool is_same_list(sluice_strs a, sluice_strs b)
-{
+	size_t n = 0;
 	for (size_t i = 0; i < a.n; i++) {
-		if (!has_text(b, a.v[i]))
-			return false;
+		for (size_t k = 0; k < b.n; k++)
+			n += str_eq(a.v[i], b.v[k]);
 	}
-	return a.n == b.n;
+	return n;
 }
 
-/* The document that is served there already; NULL: none. */
-static const struct instance_document *served_there(const struct documents *d, sluice_str path,
+static bool is_same_document(const struct instance_document *a, const struct instance_document *b)
+{
+	bool same = a->status == b->status && str_eq(a->body, b->body) &&
+		str_eq(a->content_type, b->content_type) && a->headers.n == b->headers.n;
+	for (size_t i = 0; same && i < a->headers.n; i++)
+		same = str_ieq(a->headers.v[i].name, b->headers.v[i].name) &&
+			str_eq(a->headers.v[i].value, b->headers.v[i].value);
+	return same;
+}
+
+/* What is served already at a document's path on one host of its owner's listeners. */
+enum served {
+	SERVED_NOT, /* nothing on all of them */
+	SERVED_ALIKE,
+	SERVED_OTHERWISE, /* another document on one of them */
+};
+
+/* A document for some listeners comes before one for all of them. */
+static enum served served_there(const struct documents *d, const struct instance_document *doc,
 	sluice_str host, sluice_strs listeners)
 {
-	for (size_t i = 0; i < d->n; i++) {
+	enum served found = SERVED_NOT;
+	for (size_t i = 0; i < d->n && found != SERVED_OTHERWISE; i++) {
 		const struct route_spec *s = &d->specs[d->n_routes + i];
-		if (str_eq(d->of[i]->path, path) && has_text(hosts_of(s), host) &&
-			is_same_list(s->listeners, listeners))
-			return d->of[i];
+		size_t shared = count_shared(s->listeners, listeners);
+		bool both_any = s->listeners.n == 0 && listeners.n == 0;
+		if (!str_eq(d->of[i]->path, doc->path) || !has_host(s->hosts, host) ||
+			!(both_any || shared))
+			continue;
+		if (!is_same_document(d->of[i], doc))
+			found = SERVED_OTHERWISE;
+		else if (shared == listeners.n)
+			found = SERVED_ALIKE;
 	}
-	return NULL;
+	return found;
 }
 
 static void fill_answer(struct build *b, struct route *r, struct route_conf *c,
@@ -83,6 +100,15 @@ static void fill_answer(struct build *b, struct route *r, struct route_conf *c,
 	}
 }
 
+static void tell_conflict(struct build *b, const struct route *from, const sluice_instance *inst,
+	const struct instance_document *doc)
+{
+	(void)bind_error(&b->bind, from->conf, "plugins",
+		"plugin instance \"%.*s\" has another document for %.*s than one of another route",
+		STR_ARG(inst->name), STR_ARG(doc->path));
+	diag_hint(b->diag, "instances that speak for one resource have to say the same of it");
+}
+
 /* owner: a route that has inst in its list. */
 static void add_document(struct documents *d, const struct route_spec *owner,
 	const sluice_instance *inst, const struct instance_document *doc)
@@ -94,18 +120,12 @@ static void add_document(struct documents *d, const struct route_spec *owner,
 	sluice_str *left = arena_alloc(&b->snap->arena, hosts.n * sizeof(*left));
 	size_t n = 0;
 	for (size_t i = 0; i < hosts.n; i++) {
-		const struct instance_document *other =
-			served_there(d, doc->path, hosts.v[i], owner->listeners);
-		if (other && !str_eq(other->body, doc->body)) {
-			(void)bind_error(&b->bind, from->conf, "plugins",
-				"plugin instance \"%.*s\" has another document for %.*s than one "
-				"of another route",
-				STR_ARG(inst->name), STR_ARG(doc->path));
-			diag_hint(b->diag,
-				"instances that speak for one resource have to say the same of it");
+		enum served there = served_there(d, doc, hosts.v[i], owner->listeners);
+		if (there == SERVED_OTHERWISE) {
+			tell_conflict(b, from, inst, doc);
 			return;
 		}
-		if (!other && !is_of_the_file(d, doc->path, hosts.v[i]))
+		if (there == SERVED_NOT)
 			left[n++] = hosts.v[i];
 	}
 	if (!n)
@@ -129,7 +149,8 @@ static void add_document(struct documents *d, const struct route_spec *owner,
 		.hosts = { left, n },
 		.paths = { path, 1 },
 		.listeners = owner->listeners,
-		.methods = { methods, 2 } };
+		.methods = { methods, 2 },
+		.is_last = true };
 }
 
 static size_t count_documents(const struct route *r)

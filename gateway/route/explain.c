@@ -387,6 +387,8 @@ static int explain_text_outranked(const struct route_explanation *e, char *buf, 
 	sluice_str winner = e->winner->name;
 	if (e->is_by_head)
 		return snprintf(buf, cap, "matches%s, but `%.*s` lists HEAD", by, STR_ARG(winner));
+	if (e->part == ROUTE_METHODS && e->rule->is_last)
+		return snprintf(buf, cap, "matches%s, but `%.*s` comes first", by, STR_ARG(winner));
 	if (e->part == ROUTE_METHODS)
 		return snprintf(buf, cap, "matches%s, but `%.*s` has more conditions", by,
 			STR_ARG(winner));

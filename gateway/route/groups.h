@@ -19,13 +19,14 @@ struct route_place {
 	uint64_t methods; /* of the rule, like the number of its conditions: to be near */
 	uint16_t n_conditions;
 	uint8_t head; /* enum route_head */
+	bool is_last; /* of the rule */
 	struct route_entry entry;
 	const struct host_pattern *host; /* both of the rule */
 	const struct path_pattern *path;
 	/* of the first expression with this text among those of the host: expressions are tried in
 	   this order */
 	uint32_t order;
-	/* the next one of the same host and path, with as many conditions or fewer */
+	/* the next one of the same host and path, with as many conditions or fewer, or last */
 	const struct route_place *next;
 };
 

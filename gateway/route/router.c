@@ -28,6 +28,8 @@ int place_compare(const struct route_place *a, const struct route_place *b)
 		d = path_compare(a->path, b->path);
 	if (!d && a->path->kind == PATH_REGEX)
 		d = (a->order > b->order) - (a->order < b->order);
+	if (!d)
+		d = a->is_last - b->is_last;
 	return d ? d : b->n_conditions - a->n_conditions;
 }
 
@@ -76,6 +78,7 @@ static void build_places(struct router *r, struct arena *a)
 			*at = (struct route_place){ .methods = rule->methods,
 				.n_conditions = rule->n_conditions,
 				.head = (uint8_t)build_head(rule),
+				.is_last = rule->is_last,
 				.entry = { rule, host, path },
 				.host = &rule->hosts[host],
 				.path = &rule->paths[path],
@@ -188,10 +191,11 @@ static void build_conflict(struct build_report *to, const struct route_place *at
 	to->fn(to->ctx, &e);
 }
 
-/* Report each place that conflicts with one before it (router.h). v: the n places of a leaf. */
+/* Report each place that conflicts with one before it (router.h). v: the n places of a leaf. Those
+ * that are last conflict with nothing: of these the first one takes the request. */
 static void build_conflicts(struct build_report *to, struct route_place *const *v, size_t n)
 {
-	for (size_t i = 1; i < n; i++) {
+	for (size_t i = 1; i < n && !v[i]->is_last; i++) {
 		for (size_t k = i; k-- > 0 && v[k]->n_conditions == v[i]->n_conditions;) {
 			const struct route_rule *rule = v[i]->entry.rule, *other = v[k]->entry.rule;
 			if (rule == other || !rule_overlaps(other, rule))

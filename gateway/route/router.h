@@ -13,10 +13,11 @@
  *     parameter, each cookie, each fact count one each).
  * A route with several hosts or paths is compared by each of them: it stands in the order once for
  * each host and path (an entry), and a request takes the first entry that it meets.
- * When a request does not meet the conditions of the most specific route, the next one is tried,
- * down to less specific hosts. Two routes with the same host, the same path and equally many
- * conditions are a mistake when one request can meet all of these conditions. Entries of one route
- * may have that in common.
+ * A route that is told to be last (route_spec.is_last) comes behind all others of its host and
+ * path, whatever its conditions, and conflicts with none. When a request does not meet the
+ * conditions of the most specific route, the next one is tried, down to less specific hosts. Two
+ * routes with the same host, the same path and equally many conditions are a mistake when one
+ * request can meet all of these conditions. Entries of one route may have that in common.
  *
  * A route that lists GET takes HEAD as well. But where another route of the same host and path
  * lists HEAD, and the request meets its conditions, that one takes it.

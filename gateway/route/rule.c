@@ -253,7 +253,8 @@ int rule_init(struct route_rule *r, const struct route_spec *spec, uint32_t orde
 	*r = (struct route_rule){ .name = arena_str(a, spec->name),
 		.mark = spec->mark,
 		.data = spec->data,
-		.order = order };
+		.order = order,
+		.is_last = spec->is_last };
 	rule_init_hosts(r, a, &to);
 	rule_init_paths(r, a, &to);
 	r->listeners = rule_init_texts(spec->listeners, ROUTE_LISTENER, &r->n_listeners, a, &to);

@@ -26,6 +26,7 @@ struct route_spec {
 	sluice_pairs facts;
 	/* the caller's, one for each of facts, copied into the rule: what facts are read by */
 	const void *const *fact_keys;
+	bool is_last; /* among routes of the same host and path, whatever its conditions */
 };
 
 /* The parts of a `match`. */
@@ -76,6 +77,7 @@ struct route_rule {
 	uint16_t n_headers, n_query, n_cookies, n_facts;
 	uint16_t n_conditions; /* beyond host and path; see router.h */
 	uint32_t order;        /* place among all routes */
+	bool is_last;          /* as in the spec */
 };
 
 #define METHODS_ANY UINT64_MAX

@@ -135,6 +135,35 @@ def test_a_route_of_the_file_comes_first(gateway, rs256):
     assert 'the document of plugin instance "a"' in done.stdout, done.stdout
 
 
+BESIDE = """
+listeners:
+  - { name: public, address: "127.0.0.1:@public@" }
+  - { name: other, address: "127.0.0.1:@other@" }
+  - { name: third, address: "127.0.0.1:@third@" }
+plugins:
+  a: { use: jwt, issuer: "https://idp.test/", jwks: "file:jwks.json", resource: "https://api.test/mcp" }
+routes:
+  - { name: a, match: { path: /a, listener: [public, other] }, plugins: [a], respond: { status: 200, body: "in" } }
+  - { name: b, match: { path: /b, listener: [other, third] }, plugins: [a], respond: { status: 200, body: "in" } }
+  - { name: posts, match: { path: "@path@", methods: POST }, respond: { status: 200, body: posts } }
+  - { name: loud, match: { path: "@loud@" }, respond: { status: 200, body: loud } }
+  - { name: asked, match: { path: "@path@", query: { own: "1" }, listener: [public, other] }, respond: { status: 200, body: asked } }
+  - { name: there, match: { path: "@path@", listener: third, methods: GET }, respond: { status: 200, body: there } }
+"""
+
+
+def test_a_route_of_the_file_takes_what_it_takes_and_no_more(gateway, rs256):
+    """By method, listener, condition and case of the path; and lists of listeners may have one in common."""
+    path = WELL_KNOWN + "/mcp"
+    g = gateway(BESIDE, path=path, loud=WELL_KNOWN + "/MCP", files={"jwks.json": jwks(rs256)})
+    for listener in ("public", "other"):
+        assert json.loads(g.get(path, listener=listener).body)["resource"] == "https://api.test/mcp"
+        assert g.request("POST", path, listener=listener).body == b"posts"
+        assert g.get(path + "?own=1", listener=listener).body == b"asked"
+        assert g.get(WELL_KNOWN + "/MCP", listener=listener).body == b"loud"
+    assert g.get(path, listener="third").body == b"there"
+
+
 def test_one_authorization_server_for_each_tenant(gateway):
     """Azure's issuers have a mark in the place of the tenant, which is no URL of anybody."""
     g = gateway("""
