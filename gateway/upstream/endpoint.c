@@ -267,14 +267,15 @@ static uint64_t endpoint_count_out(const struct endpoint *e, uint64_t *in_use)
 	return out;
 }
 
-/* Whether so many more servers of the upstream may rest: `max_ejected` of those in use. */
-static bool endpoint_may_rest(const struct endpoint *e, unsigned more)
+/* Whether one more server of the upstream may rest: `max_ejected` of those in use. Other workers
+ * may let servers rest at the same moment, unless the caller has rests_lock(). */
+static bool endpoint_may_rest(const struct endpoint *e)
 {
 	uint64_t share = e->bounds.health.max_ejected, n;
 	if (share == 0 || share >= SHARE_ALL || e->state == ENDPOINT_TRIAL)
 		return true;
 	uint64_t out = endpoint_count_out(e, &n);
-	return out + more <= n * share / SHARE_ALL;
+	return out + 1 <= n * share / SHARE_ALL;
 }
 
 /* The rest-th rest in a row. */
@@ -313,26 +314,31 @@ static void endpoint_look_at_rest(struct endpoint *e)
 	}
 }
 
-/* Let it rest, for all workers, unless another one has just decided, or too many would rest. */
-static bool endpoint_claim_rest(struct endpoint *e)
+/* Under rests_lock(): whether it rests now by what this worker says. */
+static bool endpoint_begin_rest(struct endpoint *e)
 {
 	struct record *r = e->record;
-	uint64_t now = worker_now(e->part->worker), was = e->rest_until_ns;
+	uint64_t now = worker_now(e->part->worker);
 	/* a server that fails again so soon after it was UP has not recovered: the rest doubles */
 	bool again = e->state == ENDPOINT_TRIAL || now - e->up_since_ns < atomic_load(&r->rest_ns);
 	uint32_t rests = again ? atomic_load(&r->rests) + 1 : 1;
-	uint64_t ns = rest_length(e, rests), until = now + ns;
-	if (!rest_begin(r, endpoint_tls(e), was, until))
+	uint64_t ns = rest_length(e, rests);
+	if (!rest_begin(r, endpoint_tls(e), e->rest_until_ns, now + ns))
 		return false;
-	/* others may have let other servers rest at the same moment */
-	if (!endpoint_may_rest(e, 0)) {
-		(void)rest_end(r, until);
-		return false;
-	}
 	atomic_store(&r->rests, rests);
 	atomic_store(&r->rest_ns, ns);
-	record_tell(r);
 	return true;
+}
+
+/* Let it rest, for all workers, unless another one has just decided, or too many would rest. */
+static bool endpoint_claim_rest(struct endpoint *e)
+{
+	rests_lock();
+	bool begun = endpoint_may_rest(e) && endpoint_begin_rest(e);
+	rests_unlock();
+	if (begun)
+		record_tell(e->record);
+	return begun;
 }
 
 static void endpoint_rest(struct endpoint *e, const char *when)
@@ -407,7 +413,7 @@ static void endpoint_count_failure(struct endpoint *e)
 	uint64_t now = worker_now(e->part->worker);
 	unsigned n = rest_failed(e->record, now);
 	endpoint_doubt(e, now + 2 * REST_DOUBT_NS);
-	if (n < e->bounds.health.failures || !endpoint_may_rest(e, 1))
+	if (n < e->bounds.health.failures || !endpoint_may_rest(e))
 		endpoint_tell(e);
 	else
 		endpoint_rest(e, "failed too often in a row");
@@ -433,7 +439,7 @@ void endpoint_failed(struct endpoint *e, bool trial, int err)
 
 void endpoint_eject(struct endpoint *e, const char *when)
 {
-	if (e->state == ENDPOINT_UP && endpoint_may_rest(e, 1))
+	if (e->state == ENDPOINT_UP && endpoint_may_rest(e))
 		endpoint_rest(e, when);
 }
 

@@ -1,6 +1,20 @@
 /* Rests of servers. See the header. */
 #include "upstream/rest.h"
 
+#include "base/spin.h"
+
+static struct spin door;
+
+void rests_lock(void)
+{
+	spin_lock(&door);
+}
+
+void rests_unlock(void)
+{
+	spin_unlock(&door);
+}
+
 unsigned rest_failed(struct record *r, uint64_t now_ns)
 {
 	unsigned n = atomic_fetch_add(&r->failures, 1) + 1;

@@ -5,7 +5,7 @@
  *
  * A success must break the row, and most successes have no row to break. So a request that succeeds
  * looks at the record only while its worker has the server in doubt: for a while after a failure,
- * its own or one that it was told of. Any worker's thread; no lock.
+ * its own or one that it was told of. Any worker's thread; no lock, but where a rest begins.
  */
 #ifndef UPSTREAM_REST_H
 #define UPSTREAM_REST_H
@@ -24,9 +24,13 @@ uint64_t rest_doubted_until(const struct record *r, uint64_t now_ns);
 /* A request succeeded. */
 void rest_break_row(struct record *r);
 
-/* Let the server rest until then; was: until when it does as far as the caller knows, 0: not at
- * all. of: whose rest it is, by TLS. False: another worker has decided meanwhile. The caller has
- * record_tell() follow. */
+/* The door through which rests begin, one at a time in the process: who holds it can count those
+ * that rest, and let one more rest, before anybody else does so. For a few lines. */
+void rests_lock(void);
+void rests_unlock(void);
+/* Under rests_lock(): let the server rest until then; was: until when it does as far as the caller
+ * knows, 0: not at all. of: whose rest it is, by TLS. False: another worker has decided meanwhile.
+ * The caller has record_tell() follow. */
 must_use bool rest_begin(struct record *r, uint64_t of, uint64_t was, uint64_t until_ns);
 /* It does not rest any more. False: another worker has decided meanwhile. Workers are told. */
 bool rest_end(struct record *r, uint64_t was);

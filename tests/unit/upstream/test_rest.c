@@ -2,6 +2,7 @@
  * a mail of record_tell() does is done by hand. */
 #include "upstream/rest.h"
 
+#include "base/spin.h"
 #include "kit.h"
 #include "upstream/endpoint.h"
 
@@ -231,6 +232,137 @@ TEST_WITH(not_too_many_rest, make, unmake)
 		list_del(&w[i].at);
 	endpoint_unref(&v[2]);
 	endpoint_unref(&v[3]);
+}
+
+/* ---- workers that let servers rest at one moment -------------------------------------------- */
+
+/* So many servers that counting those that rest takes a while. */
+enum { CROWD = 3, CROWD_SERVERS = 200, ROUNDS = 1000 };
+/* max_ejected, in hundredths of a percent, that lets one of them rest */
+enum { SHARE_OF_ONE = 50 };
+
+static struct crowd {
+	_Atomic unsigned came;  /* to a gate, of all rounds */
+	_Atomic unsigned wrong; /* rounds after which not exactly one server rested */
+} crowd;
+
+/* One of CROWD workers. All know all servers, and each finds another one at fault. */
+struct member {
+	pthread_t thread;
+	unsigned id;
+	struct worker worker;
+	struct endpoint *v[CROWD_SERVERS];
+	struct endpoint_watch watches[CROWD_SERVERS];
+};
+
+static void member_begin(struct member *m)
+{
+	char ip[32];
+	assert_int_equal(worker_init(&m->worker, m->id + 2), 0);
+	for (unsigned i = 0; i < CROWD_SERVERS; i++) {
+		(void)snprintf(ip, sizeof(ip), "198.51.100.%u", 1 + i);
+		m->v[i] = get(&m->worker, ip, 0);
+		m->v[i]->bounds.health.max_ejected = SHARE_OF_ONE;
+		endpoint_watch(m->v[i], &m->watches[i], ignore);
+	}
+}
+
+static void member_end(struct member *m)
+{
+	for (unsigned i = 0; i < CROWD_SERVERS; i++) {
+		list_del(&m->watches[i].at);
+		endpoint_unref(&m->v[i]);
+	}
+	worker_fini(&m->worker);
+}
+
+static unsigned member_count(const struct member *m)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < CROWD_SERVERS; i++)
+		n += rest_until(m->v[i]->record, 0) != 0;
+	return n;
+}
+
+/* All go on at one moment, as far as the machine can do so: nobody sleeps. */
+static void crowd_meet(unsigned gate)
+{
+	unsigned n = 0;
+	crowd.came++;
+	while (crowd.came < gate * CROWD)
+		spin_pause(&n);
+}
+
+static void *member_run(void *arg)
+{
+	struct member *m = arg;
+	for (unsigned gate = 0; gate < 3 * ROUNDS;) {
+		struct endpoint *own = m->v[m->id];
+		crowd_meet(++gate);
+		endpoint_eject(own, "is at fault");
+		crowd_meet(++gate);
+		if (m->id == 0 && member_count(m) != 1)
+			crowd.wrong++;
+		crowd_meet(++gate);
+		uint64_t until = rest_until(own->record, 0);
+		if (until)
+			(void)rest_end(own->record, until);
+		endpoint_look(own);
+	}
+	return NULL;
+}
+
+/* Of many that would rest at one moment as many do as `max_ejected` permits: none too many, and no
+ * two each undo the rest of the other. */
+TEST(rests_that_begin_at_one_moment)
+{
+	static struct member v[CROWD];
+	for (unsigned i = 0; i < CROWD; i++) {
+		v[i].id = i;
+		member_begin(&v[i]);
+	}
+	for (unsigned i = 0; i < CROWD; i++)
+		assert_int_equal(pthread_create(&v[i].thread, NULL, member_run, &v[i]), 0);
+	for (unsigned i = 0; i < CROWD; i++)
+		assert_int_equal(pthread_join(v[i].thread, NULL), 0);
+	assert_int_equal(crowd.wrong, 0);
+	for (unsigned i = 0; i < CROWD; i++)
+		member_end(&v[i]);
+}
+
+static _Atomic bool is_about_to;
+
+static void *eject(void *arg)
+{
+	is_about_to = true;
+	endpoint_eject(arg, "is at fault");
+	return NULL;
+}
+
+/* Who has the door counts, and lets one server rest, before anybody else begins. */
+TEST(a_rest_waits_for_the_door)
+{
+	const struct timespec a_while = { .tv_nsec = 20 * 1000 * 1000 };
+	static struct member m;
+	pthread_t thread;
+	unsigned n = 0;
+	member_begin(&m);
+	uint64_t until = worker_now(&m.worker) + NS_PER_S;
+	rests_lock();
+	assert_int_equal(pthread_create(&thread, NULL, eject, m.v[0]), 0);
+	while (!is_about_to)
+		spin_pause(&n);
+	(void)nanosleep(&a_while, NULL);
+	assert_int_equal(member_count(&m), 0);
+	assert_true(rest_begin(m.v[1]->record, 0, 0, until));
+	rests_unlock();
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(member_count(&m), 1);
+	assert_true(rest_end(m.v[1]->record, until));
+	endpoint_eject(m.v[0], "is at fault");
+	assert_int_equal(member_count(&m), 1);
+	(void)rest_end(m.v[0]->record, rest_until(m.v[0]->record, 0));
+	member_end(&m);
 }
 
 /* A silent server is tried by one request of all as well. */
