@@ -12,6 +12,8 @@ struct any_challenge {
 	struct challenge_text what;
 };
 
+static const sluice_str challenge_name = { "WWW-Authenticate", 16 };
+
 static bool is_challenge(sluice_str name)
 {
 	return token_find(name.data, name.len) == TOKEN_WWW_AUTHENTICATE;
@@ -51,9 +53,12 @@ void any_challenges_add(sluice_exchange *x, struct any_challenges *c, uint32_t b
 	const struct run_answer *a, const struct run_edit *edits)
 {
 	sluice_str name, value;
-	for (size_t i = 0; i < a->headers.n; i++)
+	/* what stood there before is not part of the response */
+	const struct run_edit *from = edit_last_clear(edits, challenge_name);
+	for (size_t i = 0; i < a->headers.n && !from; i++)
 		any_add_field(x, c, by, a->headers.v[i].name, a->headers.v[i].value);
-	while (edit_next(&edits, &name, &value))
+	from = from ? from : edits;
+	while (edit_next(&from, &name, &value))
 		any_add_field(x, c, by, name, value);
 }
 
@@ -90,15 +95,14 @@ static bool any_take_off(sluice_exchange *x)
 struct run_edit *any_challenges_tell(sluice_exchange *x, const struct any_challenges *c,
 	uint32_t by, struct run_edit *edits)
 {
-	const sluice_str name = STR("WWW-Authenticate");
 	sluice_field_op op = SLUICE_FIELD_SET;
 	if (!any_take_off(x))
 		return edits; /* the arena remembers: the exchange is refused */
 	for (const struct any_challenge *one = c->first; one; one = one->next) {
 		if (!any_is_told(c, one, by))
 			continue;
-		edit_later(x, by, op, name, one->what.text);
+		edit_later(x, by, op, challenge_name, one->what.text);
 		op = SLUICE_FIELD_ADD;
 	}
-	return edit_without(edits, name);
+	return edit_without(edits, challenge_name);
 }

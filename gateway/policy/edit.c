@@ -295,6 +295,16 @@ bool edit_next(const struct run_edit **v, sluice_str *name, sluice_str *value)
 	return true;
 }
 
+const struct run_edit *edit_last_clear(const struct run_edit *v, sluice_str name)
+{
+	const struct run_edit *last = NULL;
+	for (; v; v = v->next) {
+		if (v->op != SLUICE_FIELD_ADD && str_ieq(v->name, name))
+			last = v;
+	}
+	return last;
+}
+
 struct run_edit *edit_without(struct run_edit *v, sluice_str name)
 {
 	for (struct run_edit **e = &v; *e;) {

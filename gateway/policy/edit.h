@@ -29,7 +29,10 @@ struct run_edit *edit_withdraw(sluice_exchange *x, uint32_t at);
 void edit_return(sluice_exchange *x, struct run_edit *v);
 /* The next of these that gives a field a value. False: there is none. */
 bool edit_next(const struct run_edit **v, sluice_str *name, sluice_str *value);
-/* The same without those of the field. */
+/* The last of these that takes away what the field had before, be it to give it a value; NULL: none
+ * does. */
+const struct run_edit *edit_last_clear(const struct run_edit *v, sluice_str name);
+/* These without those of the field. */
 struct run_edit *edit_without(struct run_edit *v, sluice_str name);
 /* Change a coming response, in the name of the plugin at that place. The texts lie in x's memory or
  * live for ever. */

@@ -214,6 +214,76 @@ TEST(who_judged_credentials_says_more)
 		"WWW-Authenticate=Scheme1 realm=\"r\",WWW-Authenticate=Scheme2 realm=\"r\",");
 }
 
+/* What a plugin does to its challenge, one letter each: S sets one, A adds one, R removes all. Its
+ * answer has one of its own. */
+static sluice_verdict edit_challenges(sluice_exchange *x, const char *edits)
+{
+	static const sluice_pair own = { SLUICE_STR("www-authenticate"), SLUICE_STR("Own") };
+	const sluice_answer a = { .size = sizeof(a), .status = 401, .headers = { &own, 1 } };
+	const sluice_str name = SLUICE_STR("WWW-Authenticate");
+	char text[] = "X0";
+	for (; *edits; edits++) {
+		text[0] = *edits;
+		text[1]++;
+		if (*edits == 'S')
+			sluice_field_set(x, SLUICE_RESPONSE, name, str_of(text));
+		else if (*edits == 'A')
+			sluice_field_add(x, SLUICE_RESPONSE, name, str_of(text));
+		else
+			sluice_field_remove(x, SLUICE_RESPONSE, SLUICE_STR("www-authenticatE"));
+	}
+	return sluice_answer_with(x, &a);
+}
+
+static const char *edits_of_first;
+
+static sluice_verdict edit_some(sluice_exchange *x, const void *conf)
+{
+	(void)conf;
+	return edit_challenges(x, edits_of_first);
+}
+
+/* What the first plugin's response would have had is told beside the second one's challenge. */
+static void assert_told(const char *edits, const char *want)
+{
+	char text[128];
+	edits_of_first = edits;
+	(void)snprintf(text, sizeof(text), "%sWWW-Authenticate=Scheme2 realm=\"r\",", want);
+	assert_refused(edit_some, challenge_absent, 401, 1, text);
+}
+
+TEST(challenges_that_a_plugin_changed)
+{
+	static const struct {
+		const char *edits, *want;
+	} rows[] = {
+		{ "", "Own" },
+		{ "A", "Own A1" },
+		{ "AA", "Own A1 A2" },
+		{ "S", "S1" },
+		{ "SA", "S1 A2" },
+		{ "AS", "S2" },
+		{ "SS", "S2" },
+		{ "R", "" },
+		{ "AR", "" },
+		{ "SR", "" },
+		{ "SARA", "A4" },
+		{ "RS", "S2" },
+		{ "RASA", "S3 A4" },
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char want[128] = "";
+		sluice_str rest = str_of(rows[i].want);
+		while (rest.len) {
+			sluice_str one = str_cut(&rest, ' ');
+			size_t n = strlen(want);
+			(void)snprintf(want + n, sizeof(want) - n, "WWW-Authenticate=%.*s,",
+				STR_ARG(one));
+		}
+		assert_told(rows[i].edits, want);
+	}
+}
+
 /* The challenge of who speaks is told, else the first; in the order of the plugins. */
 TEST(each_scheme_once)
 {
