@@ -4,35 +4,11 @@
  * parked. Shows a pool of threads, a ticket that another thread resumes, data that a request and a
  * thread share, and a library (libcrypt).
  */
-#define _GNU_SOURCE
-#include <crypt.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 
-#include <sluice/plugin.h>
 #include <sluice/str.h>
 
-enum { TEXT = 128, THREADS = 16, QUEUE = 256 };
-enum result { UNKNOWN, MATCHES, DIFFERS };
-
-/* A secret to check. The request and the thread hold it, and the last one frees it. */
-struct job {
-	struct job *next;
-	sluice_ticket ticket;
-	atomic_uint holders;
-	atomic_int result; /* enum result */
-	char hash[TEXT], secret[TEXT];
-};
-
-struct pool {
-	pthread_mutex_t lock; /* of all that follows */
-	pthread_cond_t changed;
-	struct job *first, **last; /* in the order of their coming */
-	unsigned n_jobs, n_threads;
-	bool ends;
-	pthread_t threads[THREADS];
-};
+#include "key_pool.h"
 
 struct key_hash {
 	sluice_pairs keys;
@@ -49,100 +25,29 @@ static const sluice_option options[] = {
 	SLUICE_OPTIONS_END,
 };
 
-/* ---- the threads --------------------------------------------------------------------------- */
-
-static void job_drop(void *arg)
-{
-	struct job *j = arg;
-	if (atomic_fetch_sub(&j->holders, 1) != 1)
-		return;
-	explicit_bzero(j->secret, sizeof(j->secret));
-	free(j);
-}
-
-static void job_do(struct job *j)
-{
-	struct crypt_data *data = calloc(1, sizeof(*data));
-	const char *hash = data ? crypt_r(j->secret, j->hash, data) : NULL;
-	bool matches = hash && strcmp(hash, j->hash) == 0;
-	atomic_store(&j->result, matches ? MATCHES : DIFFERS);
-	free(data);
-	(void)sluice_resume(j->ticket); /* the request may be gone */
-	job_drop(j);
-}
-
-static struct job *pool_take(struct pool *p)
-{
-	pthread_mutex_lock(&p->lock);
-	while (!p->first && !p->ends)
-		pthread_cond_wait(&p->changed, &p->lock);
-	struct job *j = p->first;
-	if (j && !(p->first = j->next))
-		p->last = &p->first;
-	p->n_jobs -= j != NULL;
-	pthread_mutex_unlock(&p->lock);
-	return j;
-}
-
-static void *pool_main(void *arg)
-{
-	struct job *j;
-	while ((j = pool_take(arg)))
-		job_do(j);
-	return NULL;
-}
-
-/* False: there are too many, and the thread will not have j. */
-static bool pool_put(struct pool *p, struct job *j)
-{
-	pthread_mutex_lock(&p->lock);
-	bool ok = p->n_jobs < QUEUE;
-	if (ok) {
-		*p->last = j;
-		p->last = &j->next;
-		p->n_jobs++;
-		atomic_fetch_add(&j->holders, 1);
-		pthread_cond_signal(&p->changed);
-	}
-	pthread_mutex_unlock(&p->lock);
-	return ok;
-}
-
 static int key_hash_check(sluice_instance *inst, void *conf)
 {
 	struct key_hash *k = conf;
 	sluice_secret(inst, SLUICE_SECRET_FIELD, SLUICE_STR("x-api-key"));
 	k->pool = sluice_conf_alloc(inst, sizeof(*k->pool));
-	k->pool->last = &k->pool->first;
-	pthread_mutex_init(&k->pool->lock, NULL);
-	pthread_cond_init(&k->pool->changed, NULL);
+	pool_init(k->pool);
 	return 0;
 }
 
 static int key_hash_start(sluice_instance *inst, void *conf)
 {
-	struct key_hash *k = conf;
-	struct pool *p = k->pool;
-	for (; p->n_threads < k->threads; p->n_threads++) {
-		if (pthread_create(&p->threads[p->n_threads], NULL, pool_main, p) != 0) {
-			sluice_log(inst, SLUICE_LOG_ERROR, "a thread cannot be started");
-			return -1;
-		}
-	}
-	return 0;
+	const struct key_hash *k = conf;
+	if (pool_start(k->pool, (unsigned)k->threads))
+		return 0;
+	sluice_log(inst, SLUICE_LOG_ERROR, "a thread cannot be started");
+	return -1;
 }
 
 /* No exchange of the instance is left: what is still in the queue nobody waits for. */
 static void key_hash_stop(sluice_instance *inst, void *conf)
 {
-	struct pool *p = ((struct key_hash *)conf)->pool;
 	(void)inst;
-	pthread_mutex_lock(&p->lock);
-	p->ends = true;
-	pthread_cond_broadcast(&p->changed);
-	pthread_mutex_unlock(&p->lock);
-	for (unsigned i = 0; i < p->n_threads; i++)
-		pthread_join(p->threads[i], NULL);
+	pool_stop(((struct key_hash *)conf)->pool);
 }
 
 /* ---- the request --------------------------------------------------------------------------- */

@@ -6,17 +6,7 @@
  * A second instance with the same `store` and `purge: true`, on a route that only the service can
  * reach, removes what the fields Purge-Page (a target, of the same host) and Purge-Tag name.
  */
-#include <sluice/plugin.h>
-#include <sluice/str.h>
-
-enum { TAGS = 16 };
-
-struct pages {
-	sluice_str store;
-	uint64_t memory, ttl, keep;
-	bool purge;
-	sluice_cache *cache;
-};
+#include "page_cache.h"
 
 #define P struct pages
 static const sluice_option options[] = {
@@ -40,13 +30,6 @@ static int pages_check(sluice_instance *inst, void *conf)
 	return p->cache ? 0 : -1;
 }
 
-/* of an exchange */
-struct page {
-	sluice_str key;               /* data NULL: it is nothing for the cache */
-	sluice_object *stale;         /* a reference */
-	sluice_object_writer *writer; /* while the response passes */
-};
-
 /* However the exchange ends. */
 static void page_drop(void *arg)
 {
@@ -66,11 +49,6 @@ static sluice_str page_key(sluice_exchange *x, sluice_str target)
 	return (sluice_str){ key, host.len + target.len };
 }
 
-static bool has_field(sluice_exchange *x, sluice_side side, const char *name)
-{
-	return sluice_field(x, side, (sluice_str){ name, strlen(name) }).data != NULL;
-}
-
 static sluice_verdict pages_purge(sluice_exchange *x, const struct pages *p)
 {
 	sluice_str page = sluice_field(x, SLUICE_REQUEST, SLUICE_STR("purge-page"));
@@ -82,7 +60,7 @@ static sluice_verdict pages_purge(sluice_exchange *x, const struct pages *p)
 }
 
 /* The bytes go out from where they lie; the reference goes with them. */
-static sluice_verdict page_answer(sluice_exchange *x, struct page *page, sluice_str how)
+sluice_verdict page_answer(sluice_exchange *x, struct page *page, sluice_str how)
 {
 	sluice_pair header = { SLUICE_STR("X-Cache"), how };
 	const sluice_answer a = { .size = sizeof(a),
@@ -103,8 +81,9 @@ static sluice_verdict pages_on_request(sluice_exchange *x, const void *conf)
 		return pages_purge(x, p);
 	/* what is for one client alone is neither served nor stored */
 	if (!sluice_str_eq(sluice_get(x, SLUICE_I_METHOD), SLUICE_STR("GET")) ||
-		has_field(x, SLUICE_REQUEST, "authorization") ||
-		has_field(x, SLUICE_REQUEST, "cookie") || has_field(x, SLUICE_REQUEST, "range"))
+		page_has_field(x, SLUICE_REQUEST, "authorization") ||
+		page_has_field(x, SLUICE_REQUEST, "cookie") ||
+		page_has_field(x, SLUICE_REQUEST, "range"))
 		return SLUICE_NEXT;
 	struct page *page = sluice_state(x, sizeof(*page));
 	if (!page)
@@ -116,63 +95,6 @@ static sluice_verdict pages_on_request(sluice_exchange *x, const void *conf)
 		return SLUICE_NEXT;
 	page->key.data = NULL; /* on_response sees the answer, too, and must not store it again */
 	return page_answer(x, page, SLUICE_STR("hit"));
-}
-
-static bool may_store(sluice_exchange *x)
-{
-	static const char *const against[] = { "set-cookie", "vary", "content-encoding",
-		"cache-control" };
-	for (size_t i = 0; i < sizeof(against) / sizeof(against[0]); i++) {
-		if (has_field(x, SLUICE_RESPONSE, against[i]))
-			return false;
-	}
-	return sluice_response_status(x) == 200;
-}
-
-static sluice_verdict pages_on_response(sluice_exchange *x, const void *conf)
-{
-	const struct pages *p = conf;
-	struct page *page = p->purge ? NULL : sluice_state(x, sizeof(*page));
-	sluice_str tags[TAGS], rest = sluice_field(x, SLUICE_RESPONSE, SLUICE_STR("cache-tag"));
-	uint64_t length = 0;
-	size_t n = 0;
-	if (!page || !page->key.data)
-		return SLUICE_NEXT;
-	if (page->stale && sluice_response_status(x) >= 500)
-		return page_answer(x, page, SLUICE_STR("stale"));
-	while (n < TAGS && rest.len) {
-		tags[n] = sluice_str_trim(sluice_str_cut(&rest, ','));
-		n += tags[n].len > 0;
-	}
-	if (rest.len || !may_store(x))
-		return SLUICE_NEXT; /* with a tag left out it could not be removed */
-	(void)sluice_str_u64(sluice_field(x, SLUICE_RESPONSE, SLUICE_STR("content-length")),
-		&length);
-	const sluice_object_new object = { .size = sizeof(object),
-		.meta = sluice_field(x, SLUICE_RESPONSE, SLUICE_STR("content-type")),
-		.ttl_ms = p->ttl,
-		.keep_ms = p->keep,
-		.tags = { tags, n } };
-	const sluice_body_plan plan = { .size = sizeof(plan), .max = 1, .read_only = true };
-	page->writer = sluice_object_begin(p->cache, page->key, &object, length);
-	if (page->writer && !sluice_body_want(x, SLUICE_RESPONSE, &plan))
-		return SLUICE_FAIL;
-	return SLUICE_NEXT;
-}
-
-static sluice_verdict pages_on_body(sluice_exchange *x, const void *conf, sluice_str data, bool end)
-{
-	struct page *page = sluice_state(x, sizeof(*page));
-	(void)conf;
-	if (!page)
-		return SLUICE_FAIL;
-	/* false: the page is too large to be kept, and still goes to the client */
-	bool fits = page->writer && sluice_object_append(page->writer, data);
-	if (fits && end) {
-		(void)sluice_object_commit(page->writer);
-		page->writer = NULL;
-	}
-	return SLUICE_NEXT;
 }
 
 SLUICE_PLUGIN("page-cache", .version = "1.0", .summary = "keep pages in memory", .options = options,

@@ -33,7 +33,8 @@ def config(ttl="1h", memory="1MiB"):
 
 @pytest.fixture(scope="module")
 def modules(tmp_path_factory):
-    return build_module(tmp_path_factory.mktemp("pages"), "page-cache", Path(ROOT) / "contrib/plugin-examples/page_cache.c")
+    return build_module(tmp_path_factory.mktemp("pages"), "page-cache", Path(ROOT) / "contrib/plugin-examples/page_cache.c",
+                        [str(Path(ROOT) / "contrib/plugin-examples/page_keep.c")])
 
 
 @pytest.fixture

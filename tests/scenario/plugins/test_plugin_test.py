@@ -259,7 +259,7 @@ cases:
 
 
 def test_threads_of_the_plugin(folder):
-    build_module(folder, "key-hash", EXAMPLES / "key_hash.c", ["-Wl,--no-as-needed", "-lcrypt"])
+    build_module(folder, "key-hash", EXAMPLES / "key_hash.c", [str(EXAMPLES / "key_pool.c"), "-Wl,--no-as-needed", "-lcrypt"])
     # the sanitizer intercepts crypt_r(), which it finds only in what is loaded with it
     env = {"LD_PRELOAD": f"{libasan()} libcrypt.so.1"} if SANITIZED else {}
     code, out, err = run(folder / "key-hash.so", EXAMPLES / "key-hash-test.yaml", env=env)
