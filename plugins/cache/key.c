@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "decimal.h"
+#include "told.h"
 
 /* ---- writing ------------------------------------------------------------------------------- */
 
@@ -175,7 +176,31 @@ bool key_names_user(const struct cache *c)
 	return false;
 }
 
-bool key_make(sluice_exchange *x, const struct cache *c, struct key *out)
+static void put_forwarded(struct writer *w, sluice_str value)
+{
+	sluice_str part;
+	while (told_next(&value, &part))
+		put_value(w, part);
+}
+
+/* What proxies tell of the address, each field with its name. */
+static void put_told(sluice_exchange *x, struct writer *w)
+{
+	sluice_pair f;
+	for (size_t at = 0; sluice_field_next(x, SLUICE_REQUEST, &at, &f);) {
+		enum told told = told_by(f.name);
+		if (told == TOLD_NOTHING)
+			continue;
+		put_text(w, "\n+");
+		put_lower(w, f.name);
+		if (told == TOLD_FORWARDED)
+			put_forwarded(w, f.value);
+		else
+			put_value(w, f.value);
+	}
+}
+
+bool key_make(sluice_exchange *x, const struct cache *c, bool is_told, struct key *out)
 {
 	struct writer w;
 	/* where they differ, two requests that the upstream tells apart have one target */
@@ -189,6 +214,8 @@ bool key_make(sluice_exchange *x, const struct cache *c, struct key *out)
 		put_value(&w, asked);
 	else
 		put_text(&w, "\n-");
+	if (is_told)
+		put_told(x, &w);
 	/* routes may differ by what is not in the target, and lead to different services */
 	put_value(&w, sluice_get(x, SLUICE_I_ROUTE));
 	put_value(&w, sluice_get(x, SLUICE_I_UPSTREAM));

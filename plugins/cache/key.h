@@ -25,9 +25,10 @@ static inline sluice_str key_text(const struct key *k)
 	return sluice_str_n(k->text, k->len);
 }
 
-/* The key of the request. False: it has none, because a fact has several values, the upstream gets
- * empty segments of the path that the facts are without, or there is no memory. */
-bool key_make(sluice_exchange *x, const struct cache *c, struct key *out);
+/* The key of the request. is_told: it has fields that tell of its address (told.h). False: it has
+ * none, because a fact has several values, the upstream gets empty segments of the path that the
+ * facts are without, or there is no memory. */
+bool key_make(sluice_exchange *x, const struct cache *c, bool is_told, struct key *out);
 /* Whether the facts of the option `key` have one that says who asks. */
 bool key_names_user(const struct cache *c);
 /* The tag of all responses of a target (RFC 9111 4.4): scheme, authority, path and query. */

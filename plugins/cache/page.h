@@ -5,6 +5,7 @@
 #include "entry.h"
 #include "../shared/flight.h"
 #include "key.h"
+#include "told.h"
 
 enum page_phase {
 	PAGE_NONE = 0, /* nothing for the cache */
@@ -30,6 +31,7 @@ struct page {
 	bool is_conditional;
 	bool has_content; /* the request has a body, which the key does not know */
 	bool is_hot;      /* does not wait for others any more */
+	enum told told;   /* what its fields tell of its address */
 	sluice_str range, if_range, if_modified_since, if_none_match;
 	struct asked asked;
 	sluice_object *object; /* a reference: the stored response, too old to be used */

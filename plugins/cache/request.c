@@ -46,6 +46,12 @@ static void read_condition(const sluice_pair *f, struct page *p, struct reading 
 	}
 }
 
+static void read_told(const sluice_pair *f, struct page *p)
+{
+	enum told told = told_by(f->name);
+	p->told = told > p->told ? told : p->told;
+}
+
 /* Most fields differ by their first letter from all that matter. */
 static void read_field(const struct cache *c, const sluice_pair *f, struct page *p,
 	struct reading *r)
@@ -63,14 +69,20 @@ static void read_field(const struct cache *c, const sluice_pair *f, struct page 
 	case 'a':
 		p->asked.credentials |= NAMED("authorization");
 		break;
+	case 'f':
+	case 'x':
+		read_told(f, p);
+		break;
 	case 's': /* the fields of the connection, Upgrade among them, are not shown to plugins */
 		r->must_pass |= NAMED("sec-websocket-key");
+		read_told(f, p);
 		break;
 	case 'c':
 		if (c->client_directives && NAMED("cache-control"))
 			directives_read(&p->asked.cc, f->value);
 		break;
 	case 'p':
+		read_told(f, p);
 		r->pragma |= NAMED("pragma") && sluice_str_ieq(f->value, SLUICE_STR("no-cache"));
 		break;
 	default:
@@ -146,7 +158,9 @@ static enum use judge_stale(const struct page *p, const struct entry *e, uint64_
 		return USE_IT;
 	if (cc->max_stale_any || is_within(over_ms, cc->max_stale))
 		return USE_IT;
-	if (cc->min_fresh == DIRECTIVE_NONE && over_ms < e->head.while_revalidate_ms)
+	/* a request in the background cannot say what the gateway reads of Forwarded */
+	if (cc->min_fresh == DIRECTIVE_NONE && over_ms < e->head.while_revalidate_ms &&
+		p->told != TOLD_FORWARDED)
 		return USE_AND_REFRESH;
 	return USE_NOT;
 }
@@ -311,7 +325,7 @@ static sluice_verdict look(sluice_exchange *x, const struct cache *c, struct pag
 	struct key key;
 	if (p->asked.key.data)
 		return look_for(x, c, p, p->asked.key);
-	if (key_make(x, c, &key)) {
+	if (key_make(x, c, p->told != TOLD_NOTHING, &key)) {
 		p->asked.has_user = key.has_user;
 		return look_for(x, c, p, key_text(&key));
 	}

@@ -7,8 +7,23 @@
 #include "directives.h"
 #include "key.h"
 #include "range.h"
+#include "told.h"
 #include "reach.h"
 #include "validator.h"
+
+static void read_told(sluice_str text)
+{
+	sluice_str rest = text, part;
+	const char *end = text.data;
+	while (told_next(&rest, &part)) {
+		/* parts lie in the value, one behind the other */
+		must(part.len && part.data >= end && part.data + part.len <= text.data + text.len);
+		end = part.data + part.len;
+		REACH("a part of Forwarded");
+	}
+	must(!rest.len);
+	(void)told_by(text);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -101,6 +116,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	switch (data[0]) {
 	case 'c':
 		read_directives(text);
+		break;
+	case 'f':
+		read_told(text);
 		break;
 	case 'd':
 		read_date(text);

@@ -11,6 +11,7 @@
 #include "key.h"
 #include "keep.h"
 #include "range.h"
+#include "told.h"
 #include "validator.h"
 
 extern const sluice_plugin sluice_plugin_record;
@@ -254,6 +255,61 @@ TEST(keys_of_variants)
 	assert_true(k.len == 65 && k.text[0] == 'H');
 	longer[2990] = 'y';
 	assert_false(same(k, variant("foo", "foo", longer)));
+}
+
+/* ---- what proxies tell --------------------------------------------------------------------- */
+
+TEST(fields_that_tell_of_the_address)
+{
+	static const char *const address[] = { "X-Forwarded-Host", "x-forwarded-proto",
+		"X-Forwarded-Port", "X-Forwarded-Prefix", "X-Original-URL", "X-Rewrite-URL",
+		"Script-Name", "Front-End-Https", "path-info" };
+	static const char *const nothing[] = { "X-Forwarded-For", "X-Forwarded-User", "X-Real-IP",
+		"X-Forwarded-Hos", "X-Forwarded-Hosts", "x", "x-", "", "from", "forwarded-" };
+	for (size_t i = 0; i < sizeof(address) / sizeof(address[0]); i++)
+		assert_int_equal(told_by(str(address[i])), TOLD_ADDRESS);
+	for (size_t i = 0; i < sizeof(nothing) / sizeof(nothing[0]); i++)
+		assert_int_equal(told_by(str(nothing[i])), TOLD_NOTHING);
+	assert_int_equal(told_by(str("forwardeD")), TOLD_FORWARDED);
+}
+
+/* The parts of a value of Forwarded, with '|' between them. */
+static const char *parts_of(const char *value)
+{
+	static char out[200];
+	sluice_str rest = str(value), part;
+	char *at = out;
+	while (told_next(&rest, &part)) {
+		at = sluice_str_put(at, at == out ? str("") : str("|"));
+		at = sluice_str_put(at, part);
+	}
+	*at = 0;
+	return out;
+}
+
+TEST(parts_of_forwarded)
+{
+	static const struct {
+		const char *value, *parts;
+	} rows[] = {
+		{ "", "" },
+		{ "for=192.0.2.1", "" },
+		{ "For=192.0.2.1; proto=https;by=_x ;host=a.test", "proto=https|host=a.test" },
+		{ "for=a;host=b, for=c;host=\"d:1\"", "host=b,|host=\"d:1\"" },
+		/* elements are told apart, also where all that they say is left out */
+		{ "for=a, host=b", ",|host=b" },
+		{ "for=a;host=b", "host=b" },
+		{ "host=b,for=a", "host=b," },
+		{ ";;,", "," },
+		{ "for = a", "" },
+		{ "for", "for" },
+		/* what hides separators is taken whole, so that nothing can hide in a node */
+		{ "for=\"a;host=b\"", "for=\"a;host=b\"" },
+		{ "for=\"a", "for=\"a" },
+		{ "for=\"\\\"\";host=b", "for=\"\\\"\";host=b" },
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_string_equal(parts_of(rows[i].value), rows[i].parts);
 }
 
 /* ---- entries ------------------------------------------------------------------------------- */

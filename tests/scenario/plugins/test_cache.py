@@ -88,6 +88,34 @@ def test_hosts_that_are_forwarded_as_one_are_told_apart(gateway, site):
     assert len(site.up.requests) == 3
 
 
+def test_what_a_proxy_tells_of_the_address_is_told_apart(gateway, site):
+    """From a trusted proxy, or a field that the listener keeps; a stranger's word is not believed, and makes no difference."""
+    names = ("x-forwarded-host", "x-forwarded-proto", "x-forwarded-port", "x-forwarded-prefix", "forwarded")
+    site.pages["/a"] = lambda r: (200, [FRESH], "|".join(r.fields.get(n) or "-" for n in names).encode())
+    public = 'address: "127.0.0.1:@public@"'
+
+    def ask(g, *fields):
+        return g.get("/a", [("Host", "a.example"), *fields]).body
+
+    def differ(g, *rows):
+        bodies = [ask(g, *row) for row in rows]
+        assert len(set(bodies)) == len(rows), bodies
+        assert [ask(g, *row) for row in rows] == bodies
+
+    told = ([("X-Forwarded-Host", "evil.example")], [("X-Forwarded-Port", "8443")], [("X-Forwarded-Prefix", "/p")], [("X-Forwarded-Proto", "https")])
+    trusts = start(gateway, site)(config=CONFIG.replace(public, public + ', trusted_proxies: ["127.0.0.1"]'))
+    differ(trusts, [], *told)
+    keeps = start(gateway, site)(config=CONFIG.replace(public, public + ", forwarded: { keep: [X-Forwarded-Host, X-Forwarded-Prefix] }"))
+    differ(keeps, [], told[0], told[2])
+    before = len(site.up.requests)
+    assert len({ask(keeps, *row) for row in ([], told[1], told[3])}) == 1 and len(site.up.requests) == before
+    reads = start(gateway, site)(config=CONFIG.replace(public, public + ', trusted_proxies: ["127.0.0.1"], client_ip_from: forwarded'))
+    differ(reads, [("Forwarded", "for=192.0.2.1;host=a.test")], [("Forwarded", "for=192.0.2.1;host=b.test")])
+    before = len(site.up.requests)
+    ask(reads, ("Forwarded", "for=192.0.2.9;host=b.test"))
+    assert len(site.up.requests) == before, "the client's address is not in the key"
+
+
 # ---- validation ------------------------------------------------------------------------------------------------------
 
 def checked(fields, etag='"v1"', modified=None, body=b"page", more=()):
