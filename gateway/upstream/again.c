@@ -30,7 +30,7 @@ void upstream_go_by(struct upstream_call *c, struct upstream *u, const struct re
 	c->rules = r;
 	c->most = r->tries;
 	c->first_ns = worker_now(u->worker);
-	budget_request(&u->budget, c->first_ns);
+	budget_request(u->asked, c->first_ns);
 }
 
 bool upstream_may_retry(const struct upstream_call *c)
@@ -58,7 +58,7 @@ static enum upstream_stop call_take(struct upstream_call *c)
 	uint64_t now = worker_now(u->worker), pause = call_pause_length(c);
 	if (now - c->first_ns + pause >= r->within_ns)
 		return UPSTREAM_OUT_OF_TIME;
-	if (!budget_take(&u->budget, r->is_given ? r->budget : BUDGET_ALL, now))
+	if (!budget_take(u->budget, r->is_given ? r->budget : BUDGET_ALL, now))
 		return UPSTREAM_OUT_OF_BUDGET;
 	c->pause_ns = pause;
 	c->none_down = true;
@@ -99,8 +99,8 @@ static void hedge_count(const struct upstream *u, const char *result)
 static bool hedge_take_budget(struct upstream *u, const struct retry_rules *r)
 {
 	uint64_t now = worker_now(u->worker);
-	return r->is_given ? budget_take_spare(&u->budget, r->budget, now)
-			   : budget_take(&u->budget, r->budget, now);
+	return r->is_given ? budget_take_spare(u->budget, r->budget, now)
+			   : budget_take(u->budget, r->budget, now);
 }
 
 bool upstream_hedge(struct upstream_call *c, struct upstream_call *first)

@@ -27,7 +27,8 @@ struct upstream {
 	struct waitlist queue;       /* calls: NAMES, QUEUED, SHED */
 	uint32_t n_calls;            /* not IDLE */
 	struct turn_hook hook;       /* serves the calls that wait */
-	struct budget budget;        /* of retries and hedges */
+	struct budget *budget;       /* shared: ref. Of retries and hedges */
+	struct budget_cell *asked;   /* this worker's part of that */
 	struct latency latency;      /* where `hedge` goes by a percentile */
 	struct grave grave;
 };

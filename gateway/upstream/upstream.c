@@ -188,6 +188,8 @@ struct upstream *upstream_attach(struct worker *w, const struct upstream_conf *c
 	u->admission = admission_new(conf, plugins ? plugins->breaker : NULL, workers);
 	waitlist_init(&u->queue, (enum queue_order)conf->queue_order, (uint32_t)conf->max_queue);
 	turn_hook_init(&u->hook, upstream_serve_waiting);
+	u->budget = budget_get(conf->name, workers);
+	u->asked = budget_cell_of(u->budget, w->id);
 	upstream_init_balance(u);
 	if (plugins && plugins->chooser)
 		balance_ask_plugin(&u->balance, conf->name, plugins->chooser);
@@ -229,6 +231,7 @@ void upstream_detach(struct upstream **at)
 	balance_fini(&u->balance);
 	sticky_fini(&u->sticky);
 	check_plan_unref(&u->setup.checks);
+	budget_unref(&u->budget);
 	worker_bury(u->worker, &u->grave, upstream_free);
 }
 
