@@ -13,6 +13,7 @@
 #include "base/threads.h"
 #include "obs/access_log.h"
 #include "proxy/tunnel.h"
+#include "upstream/upstream.h"
 
 enum { END_S = 3 };
 
@@ -102,10 +103,13 @@ struct drain_mail {
 	bool lend;
 };
 
+/* A gateway may be its own upstream: then its idle connections are clients that it would wait for.
+ * Requests in progress may try again, so that the connections stay for them. */
 static void worker_drain(struct worker *w, void *arg)
 {
 	struct drain_mail *m = arg;
-	(void)w;
+	if (list_is_empty(&m->to->proxy.exchanges))
+		upstream_close_idle(w);
 	m->to->proxy.draining = true;
 	tunnels_drain(&m->to->proxy);
 	front_on_empty(m->to->front, worker_on_empty, m->to);

@@ -1,6 +1,7 @@
 """Ending well: what is under way finishes, nothing new begins."""
 import contextlib
 import json
+import select
 import socket
 import time
 from signal import SIGINT, SIGQUIT, SIGTERM
@@ -85,6 +86,23 @@ def test_idle_connections_are_closed(gateway, raw):
     fresh.assert_closed(5)
     g.stop()
     assert time.monotonic() - begin < 5, "kept connections do not use up the grace"
+
+
+def test_idle_connections_to_servers_are_closed_first(gateway, raw):
+    """A gateway may be its own upstream: these are clients, for which it would wait."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        g = gateway(proxy() + LONG, app=server.getsockname()[1])
+        c = raw(g.port()).request("GET", "/")
+        up, _ = server.accept()
+        with up:
+            assert up.recv(65536).startswith(b"GET / ")
+            up.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            assert c.response().status == 200
+            wait_for(lambda: g.metrics()["sluice_requests_active"] == 0, 5, "the end of the request")
+            g.signal(SIGTERM)
+            readable, _, _ = select.select([up, c.sock], [], [], 10)
+            assert up in readable and up.recv(1) == b""
+    g.stop()
 
 
 def test_a_request_that_comes_on_a_kept_connection_is_answered(gateway, raw):
