@@ -189,11 +189,14 @@ static void hedge_send(struct hedge *h)
 	struct request_head head = *x->px.request;
 	struct buf body;
 	buf_init(&body);
-	if (x->to_upstream.begun) {
+	if (x->to_upstream.begun)
 		kept_lend(h->r->kept, &body);
+	/* plugins may have left nothing of what the client sent */
+	if (body.len || head.body != BODY_NONE) {
 		head.body = BODY_LENGTH;
 		head.body_length = body.len;
 	}
+	head.te_trailers |= x->px.te_trailers;
 	hedge_set_state(h, HEDGE_ASKED);
 	h->sent_ns = clock_ns();
 	timeline_add(x->px.timeline, "asks a second server",

@@ -288,7 +288,9 @@ void mirror_begin(struct exchange *x)
 	list_push(&part->mirrors, &m->at);
 	part->n++;
 	x->mirror = m;
-	if (mirror_take_head(m, h) < 0)
+	int err = mirror_take_head(m, h);
+	m->head.te_trailers |= x->px.te_trailers;
+	if (err < 0)
 		mirror_abandon(x, MIRROR_FAILED);
 	else if (h->body == BODY_LENGTH && h->body_length > conf->max_body &&
 		!x->px.stages[SLUICE_REQUEST])

@@ -379,7 +379,51 @@ TEST(a_client_that_leaves_both)
 	end();
 }
 
-/* A kept body goes to both. */
+/* What a plugin made of the request goes to both: without the body that it took away, and with
+ * what it asked for. */
+static sluice_verdict take_body(sluice_exchange *x, const void *conf)
+{
+	const sluice_body_plan plan = { .size = sizeof(plan),
+		.max = 100,
+		.mode = SLUICE_BODY_BUFFER };
+	(void)conf;
+	sluice_field_set(x, SLUICE_REQUEST, SLUICE_STR("te"), SLUICE_STR("trailers"));
+	return sluice_body_want(x, SLUICE_REQUEST, &plan) ? SLUICE_NEXT : SLUICE_FAIL;
+}
+
+static sluice_verdict drop_body(sluice_exchange *x, const void *conf, sluice_str data, bool end)
+{
+	(void)conf, (void)end;
+	sluice_body_drop(x, data.len);
+	return SLUICE_NEXT;
+}
+
+TEST(a_request_that_a_plugin_changed)
+{
+	static char text[1024];
+	other_open();
+	(void)snprintf(text, sizeof(text),
+		KIT_GATEWAY
+		"plugins: { a: { use: script, label: a } }\n"
+		"upstreams: { up: { servers: ['127.0.0.1:@port@', '127.0.0.1:%u'], hedge: { after: "
+		"20ms } } }\n"
+		"routes: [{ name: all, match: { path: '/*' }, plugins: [a], upstream: up }]\n",
+		other.port);
+	kit_begin(text);
+	script->on_request = take_body;
+	script->on_request_body = drop_body;
+	visit("GET /x\n", BODY_LENGTH, 5);
+	visitor_say("query", true);
+	wait_until(strstr(up.got, "\r\n\r\n") && strstr(other.got, "\r\n\r\n"));
+	assert_has(up.got, "Content-Length: 0\r\n");
+	assert_has(other.got, "Content-Length: 0\r\n");
+	assert_true(strcasestr(up.got, "te: trailers") && strcasestr(other.got, "te: trailers"));
+	up_say(good);
+	wait_until(guest->finished);
+	assert_int_equal(guest->status, 200);
+	end();
+}
+
 /* A gRPC call goes to a second server where the rules say so, with what is left of its deadline;
  * any other POST does not. */
 TEST(a_call_for_two)
@@ -443,6 +487,7 @@ TEST(a_call_that_goes_on)
 	end();
 }
 
+/* A kept body goes to both. */
 TEST(a_body_for_two)
 {
 	begin("hedge: { after: 20ms }, retry: {}");
