@@ -44,6 +44,27 @@ static sluice_str fact_target(sluice_exchange *x)
 }
 PLAIN(TARGET, fact_target(x))
 
+static sluice_str skip(sluice_str s, size_t n)
+{
+	return str_n(s.data + n, s.len - n);
+}
+
+/* RFC 9112 3.2: of the origin form, or of the absolute form, whose path may be missing. */
+static sluice_str fact_asked_path(const sluice_exchange *x)
+{
+	sluice_str rest = x->request->target, path = str_cut(&rest, '?');
+	if (path.len && path.data[0] == '/')
+		return path;
+	const char *colon = path.len ? memchr(path.data, ':', path.len) : NULL;
+	path = colon ? skip(path, (size_t)(colon - path.data)) : STR_NONE;
+	if (!str_starts(path, STR("://")))
+		return STR_NONE;
+	path = skip(path, 3);
+	const char *slash = path.len ? memchr(path.data, '/', path.len) : NULL;
+	return slash ? skip(path, (size_t)(slash - path.data)) : STR("/");
+}
+PLAIN(ASKED_PATH, fact_asked_path(x))
+
 static sluice_str fact_protocol(const sluice_exchange *x)
 {
 	sluice_str name = http_version_of(x->request->version)->name;

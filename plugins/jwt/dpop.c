@@ -77,6 +77,7 @@ int dpop_check(sluice_instance *inst, struct jwt_conf *conf)
 		return -1;
 	dpop_seen_init(inst, d);
 	sluice_own(inst, SLUICE_OWN_CREDENTIAL_FIELD, SLUICE_STR("dpop"));
+	sluice_secret(inst, SLUICE_SECRET_FIELD, SLUICE_STR("dpop"));
 	conf->asks.dpop_algs = names_of(inst, d->algorithms);
 	conf->takes |= SCHEME_BIT(SCHEME_DPOP);
 	if (d->mode == DPOP_ACCEPT)
@@ -144,16 +145,17 @@ static enum reason find_proof(sluice_exchange *x, sluice_str *proof)
 	return proof->data ? REASON_NONE : REASON_DPOP_MISSING;
 }
 
-/* The URL as the client sees it. */
-static struct dpop_target target_of(sluice_exchange *x, const struct dpop_conf *d)
+void dpop_ask_of(struct dpop_ask *ask, const struct jwt_conf *conf, uint64_t now_ms)
 {
-	bool is_told = d->origin.len > 0;
-	return (struct dpop_target){
-		.scheme = is_told ? d->origin_scheme : sluice_get(x, SLUICE_I_SCHEME),
-		.authority = is_told ? d->origin_authority
-				     : sluice_get(x, SLUICE_I_ASKED_AUTHORITY),
-		.path = sluice_get(x, SLUICE_I_PATH),
-	};
+	const struct dpop_conf *d = &conf->dpop;
+	uint64_t past = d->window + conf->leeway;
+	if (d->origin.len > 0) {
+		ask->target.scheme = d->origin_scheme;
+		ask->target.authority = d->origin_authority;
+	}
+	ask->algorithms = d->algorithms;
+	ask->from_ms = now_ms > past ? now_ms - past : 0;
+	ask->until_ms = now_ms + conf->leeway;
 }
 
 static enum reason judge_nonce(sluice_exchange *x, const struct dpop_conf *d, sluice_str nonce)
@@ -191,22 +193,23 @@ static enum reason check_proof(sluice_exchange *x, const struct jwt_conf *conf,
 {
 	const struct dpop_conf *d = &conf->dpop;
 	struct worker *w = sluice_worker_state(x);
-	uint64_t now = sluice_unix_ms(), past = d->window + conf->leeway;
-	const struct dpop_ask ask = { .target = target_of(x, d),
+	/* the URL as the client wrote it, whatever plugins that ran before have made of it */
+	struct dpop_ask ask = { .target = { sluice_get(x, SLUICE_I_SCHEME),
+					sluice_get(x, SLUICE_I_ASKED_AUTHORITY),
+					sluice_get(x, SLUICE_I_ASKED_PATH) },
 		.method = sluice_get(x, SLUICE_I_METHOD),
-		.algorithms = d->algorithms,
-		.from_ms = now > past ? now - past : 0,
-		.until_ms = now + conf->leeway,
 		.binding = e->binding };
+	uint64_t now = sluice_unix_ms();
 	sluice_str text;
-	enum reason why = find_proof(x, &text);
+	dpop_ask_of(&ask, conf, now);
+	enum reason why = w->verifiers ? find_proof(x, &text) : REASON_NO_MEMORY;
 	*proof = (struct dpop_proof){ .claims = NULL };
 	if (why == REASON_NONE)
 		why = dpop_proof_check(&w->proofs, &ask, text, proof);
 	if (why == REASON_NONE && d->nonce)
 		why = judge_nonce(x, d, proof->nonce);
 	if (why == REASON_NONE)
-		*ttl_ms = proof->iat_ms + past - now + 1;
+		*ttl_ms = proof->iat_ms + d->window + conf->leeway - now + 1;
 	return why;
 }
 

@@ -9,6 +9,7 @@
 
 #include "cache.h"
 #include "conf.h"
+#include "dpop_proof.h"
 
 /* Main thread, in check(), before challenge_check(): the options. 0, or -1 with mistakes
  * reported. */
@@ -17,6 +18,9 @@ int dpop_check(sluice_instance *inst, struct jwt_conf *conf);
 /* Worker, where the instance takes DPoP: find the token, as bearer_find() does, also behind the
  * scheme DPoP. */
 enum reason dpop_find(sluice_exchange *x, sluice_str *token);
+
+/* Any thread: what the options want of a proof at that time; the rest of *ask is the caller's. */
+void dpop_ask_of(struct dpop_ask *ask, const struct jwt_conf *conf, uint64_t now_ms);
 
 /*
  * Worker, where the instance takes DPoP: whether the token may be used by this request.

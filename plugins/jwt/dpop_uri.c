@@ -116,21 +116,33 @@ static bool normalise(sluice_str path, char *out, size_t *n)
 	return true;
 }
 
+/* What follows the authority, without query and fragment; RFC 9110 4.2.3: nothing is "/". */
+static sluice_str path_of(sluice_str rest)
+{
+	size_t end = 0;
+	while (end < rest.len && rest.data[end] != '?' && rest.data[end] != '#')
+		end++;
+	return end ? sluice_str_n(rest.data, end) : SLUICE_STR("/");
+}
+
+/* Whether both paths have the same normal form. */
+static bool paths_meet(sluice_str a, sluice_str b)
+{
+	char normal[2][DPOP_URI_MAX + 1];
+	size_t n[2];
+	return a.len <= DPOP_URI_MAX && b.len <= DPOP_URI_MAX && a.data[0] == '/' &&
+		b.data[0] == '/' && normalise(a, normal[0], &n[0]) &&
+		normalise(b, normal[1], &n[1]) && n[0] == n[1] &&
+		memcmp(normal[0], normal[1], n[0]) == 0;
+}
+
 bool dpop_uri_is(sluice_str url, const struct dpop_target *target)
 {
-	char normal[DPOP_URI_MAX + 1];
-	sluice_str scheme, authority, path;
-	size_t end, n;
-	if (url.len > DPOP_URI_MAX || !dpop_uri_split(url, &scheme, &authority, &path))
-		return false;
-	for (end = 0; end < path.len && path.data[end] != '?' && path.data[end] != '#';)
-		end++;
-	path.len = end;
-	if (end == 0)
-		path = SLUICE_STR("/"); /* RFC 9110 4.2.3 */
-	return sluice_str_ieq(scheme, target->scheme) &&
+	sluice_str scheme, authority, rest;
+	return url.len <= DPOP_URI_MAX && dpop_uri_split(url, &scheme, &authority, &rest) &&
+		sluice_str_ieq(scheme, target->scheme) &&
 		sluice_str_ieq(without_default_port(scheme, authority),
 			without_default_port(target->scheme, target->authority)) &&
-		path.data[0] == '/' && normalise(path, normal, &n) &&
-		sluice_str_eq(sluice_str_n(normal, n), target->path);
+		target->path.len && /* else it is `*`, which no URL names */
+		paths_meet(path_of(rest), path_of(target->path));
 }

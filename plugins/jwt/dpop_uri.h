@@ -6,7 +6,7 @@
 
 enum { DPOP_URI_MAX = 4096 };
 
-/* The URL of a request: path is in the gateway's normal form (SLUICE_I_PATH). */
+/* The URL of a request, as the client wrote it. */
 struct dpop_target {
 	sluice_str scheme, authority, path;
 };

@@ -205,6 +205,7 @@ void kit_set_info(sluice_exchange *x, sluice_info what, const char *value)
 		[SLUICE_I_HOST] = &h->host,
 		[SLUICE_I_AUTHORITY] = &h->authority,
 		[SLUICE_I_ASKED_AUTHORITY] = &x->asked_authority,
+		[SLUICE_I_ASKED_PATH] = &h->target,
 		[SLUICE_I_PATH] = &h->path,
 		[SLUICE_I_SENT_PATH] = &h->sent_path,
 		[SLUICE_I_QUERY] = &h->query,

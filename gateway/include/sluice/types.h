@@ -176,8 +176,7 @@ typedef enum sluice_info {
 	/* http or https: what the client used, or what a trusted proxy says it used */
 	SLUICE_I_SCHEME,
 	SLUICE_I_HOST, /* the host that the client asked for: lower case, without port */
-	/* normalised: the path that was matched and is forwarded, or the one that
-	 * sluice_target_set() set */
+	/* normalised: the path that was matched and is forwarded, or that a plugin has set */
 	SLUICE_I_PATH,
 	SLUICE_I_QUERY,  /* without '?', or as a plugin set it; data is NULL when there is none */
 	SLUICE_I_TARGET, /* path and query */
@@ -197,18 +196,16 @@ typedef enum sluice_info {
 	 * the address in its PROXY header; "unix" at a unix socket. Its port is missing there */
 	SLUICE_I_PEER,
 	SLUICE_I_PEER_PORT,
-	/* Of the client's connection, where it is of TLS: "TLSv1.3", the cipher suite by the name
-	 * that OpenSSL gives it, the name that the client asked for, and the protocol that was
-	 * agreed on ("h2"). */
+	/* Of the client's connection, where it is of TLS: "TLSv1.3", the cipher suite by OpenSSL's
+	 * name, the name that the client asked for, the protocol that was agreed on ("h2"). */
 	SLUICE_I_TLS_VERSION,
 	SLUICE_I_TLS_CIPHER,
 	SLUICE_I_TLS_SNI,
 	SLUICE_I_TLS_ALPN,
 	/* The certificate that the client showed, where the listener verifies clients (its option
 	 * tls.client_ca): subject and issuer as in RFC 4514, the names of each kind in its
-	 * subjectAltName, joined by ", " in the order of the certificate, serial number in upper
-	 * case and SHA-256 fingerprint in lower case hexadecimal digits, and the certificate
-	 * itself, as PEM in several lines and as DER in Base64 on one line. */
+	 * subjectAltName, joined by ", " in its order, serial number in upper case and SHA-256 in
+	 * lower case hexadecimal digits, and itself as PEM and as DER in Base64 on one line. */
 	SLUICE_I_CLIENT_CERT_SUBJECT,
 	SLUICE_I_CLIENT_CERT_ISSUER,
 	SLUICE_I_CLIENT_CERT_DNS,
@@ -230,7 +227,8 @@ typedef enum sluice_info {
 	 * merge_slashes is false */
 	SLUICE_I_SENT_PATH,
 	/* Host or :authority, as the client wrote it: SLUICE_I_AUTHORITY before plugins */
-	SLUICE_I_ASKED_AUTHORITY
+	SLUICE_I_ASKED_AUTHORITY,
+	SLUICE_I_ASKED_PATH /* path as the client wrote it: not normalised, before plugins */
 } sluice_info;
 
 /* what sluice_number() returns for a number that is not known, or not yet */
@@ -653,6 +651,8 @@ typedef struct sluice_question {
 	bool last;             /* nothing is waited for any more: SLUICE_WAIT is no answer */
 	void (*tell)(void *ctx, const sluice_finding *f);
 	void *ctx;
+	/* a proof that comes with it (RFC 9449), and of which request; data NULL: none is given */
+	sluice_str proof, method, url;
 } sluice_question;
 
 /* ---- records of the access log ------------------------------------------------------------- */

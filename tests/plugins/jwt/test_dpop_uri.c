@@ -41,6 +41,19 @@ TEST(one_resource_has_many_spellings)
 	assert_true(names("https://[::1]/x%2f", "https", "[::1]:443", "/x%2F"));
 }
 
+/* What the client wrote is no normal form either. */
+TEST(both_paths_are_normalised)
+{
+	assert_true(names("https://h/a/b", "https", "h", "/x/../a//%62"));
+	assert_true(names("https://h/a%2fb;p=1", "https", "h", "/a%2Fb;p=1"));
+	assert_true(names("https://h/a/", "https", "h", "/a//"));
+	assert_false(names("https://h/a/b", "https", "h", "/a%2Fb"));
+	assert_false(names("https://h/a", "https", "h", "/a;p=1"));
+	assert_false(names("https://h/a", "https", "h", "/a%"));
+	const struct dpop_target star = { SLUICE_STR("https"), SLUICE_STR("h"), { NULL, 0 } };
+	assert_false(dpop_uri_is(SLUICE_STR("https://h/"), &star));
+}
+
 TEST(another_resource_is_another)
 {
 	static const char *const others[] = { "http://api.example.com/a/b",

@@ -115,6 +115,30 @@ def test_a_client_learns_the_nonce_and_asks_again(guarded, rs256):
     assert g.get("/", alice.fields(alice.proof(g.url("/"), nonce=forged))).status == 401
 
 
+def test_the_path_is_that_before_a_rewrite(gateway, rs256):
+    g = gateway("""
+listeners:
+  - { name: public, address: "127.0.0.1:@public@", plugins: [outer], escaped_slashes: decode, path_parameters: strip }
+plugins:
+  outer: { use: rewrite, strip_prefix: /v1 }
+  login: { use: jwt, issuer: "https://idp.test/", jwks: "file:jwks.json", dpop: require }
+  inner: { use: rewrite, path: /in }
+routes:
+  - { name: after, match: { path: /after }, plugins: [login, inner], respond: { status: 200, body: "{path}" } }
+  - { name: before, match: { path: /* }, plugins: [inner, login], respond: { status: 200, body: "{path}" } }
+""", files={"jwks.json": jwks(rs256)})
+    alice = Holder(rs256)
+
+    def ask(path, proved=None):
+        r = g.get(path, alice.fields(alice.proof(f"http://localhost{proved or path}")))
+        return r.status, refusal(r)
+    for path in ("/after", "/before", "/v1/after", "/v1/x", "/a%2Fb", "/a;p=1/b", "//a/%61"):
+        assert ask(path) == (200, None), path
+    assert ask("/v1/after", "/after") == (401, "dpop-uri")
+    assert ask("/x", "/in") == (401, "dpop-uri")
+    assert ask("/a%2Fb", "/a/b") == (401, "dpop-uri")
+
+
 def test_the_url_is_that_before_the_balancer(guarded, rs256):
     g, alice = guarded(), Holder(rs256)
     told = [("X-Forwarded-Proto", "https")]

@@ -253,6 +253,7 @@ TEST(plugins_and_expressions_read_the_same)
 		{ SLUICE_I_HOST, "host" },
 		{ SLUICE_I_AUTHORITY, "authority" },
 		{ SLUICE_I_ASKED_AUTHORITY, "asked_authority" },
+		{ SLUICE_I_ASKED_PATH, "asked_path" },
 		{ SLUICE_I_PATH, "path" },
 		{ SLUICE_I_SENT_PATH, "sent_path" },
 		{ SLUICE_I_QUERY, "query" },

@@ -54,6 +54,26 @@ TEST(target)
 	end();
 }
 
+TEST(what_the_client_wrote_is_known_behind_a_rewrite)
+{
+	static const struct {
+		const char *target, *path;
+	} cases[] = { { "/a/../%62?q=/", "/a/../%62" }, { "http://h:80/a?q", "/a" },
+		{ "HTTPS://h?a/b", "/" }, { "http://h", "/" }, { "//a", "//a" }, { "*", NULL },
+		{ "h:443", NULL }, { "", NULL } };
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		begin();
+		walk->request->target = str_of(cases[i].target);
+		assert_true(sluice_target_set(walk, SLUICE_STR("/new"), NO_QUERY));
+		sluice_str got = sluice_get(walk, SLUICE_I_ASKED_PATH);
+		if (cases[i].path)
+			assert_str(got, cases[i].path);
+		else
+			assert_null(got.data);
+		end();
+	}
+}
+
 TEST(a_target_that_is_none_is_refused)
 {
 	static const char *const paths[] = { "", "a", "*", "//a", "/a//b", "/a/./b", "/a/..", "/..",

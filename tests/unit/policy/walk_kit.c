@@ -126,6 +126,7 @@ void walk_begin(unsigned n, const char *lines, size_t budget)
 	arena_init(&client.arena, budget ? budget : 1 << 20);
 	conn = (struct conn_info){ .peer_ip = "192.0.2.7", .peer_ip_len = 9 };
 	request = (struct request_head){ .method_text = STR("GET"),
+		.target = STR("/a/b?x=1&y=&x=2&z"),
 		.path = STR("/a/b"),
 		.query = STR("x=1&y=&x=2&z"),
 		.has_query = true,
