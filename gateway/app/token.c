@@ -37,8 +37,10 @@ static int token_usage(void)
 		"                         [--claim NAME=VALUE]... [--kid K]\n"
 		"       sluice token inspect [--json] [TOKEN|-]   what it says; nothing is "
 		"verified\n"
-		"       sluice token verify -c FILE [--jwks FILE] [--json] ROUTE [TOKEN|-]   how a "
-		"route judges it, and why\n"
+		"       sluice token verify -c FILE [--jwks FILE] [--json] [--proof PROOF --url "
+		"URL "
+		"[--method METHOD]]\n"
+		"                           ROUTE [TOKEN|-]   how a route judges it, and why\n"
 		"       sluice token jwks --key FILE [--kid K]   the key set that verifies what "
 		"FILE signs\n");
 	return 2;

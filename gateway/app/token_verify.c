@@ -18,6 +18,7 @@
 #include "policy/host.h"
 #include "proxy/snapshot.h"
 #include "tls/tickets.h"
+#include "upstream/url.h"
 
 enum { KEYS_BYTES = 1 << 20 };
 #define WAIT_NS (10 * NS_PER_S) /* for keys */
@@ -35,8 +36,9 @@ static int token_verify_usage(const char *why)
 {
 	(void)fprintf(stderr,
 		"sluice token: %s\n"
-		"usage: sluice token verify -c FILE [--jwks FILE] [--json] [--plugin-dir DIR]... "
-		"ROUTE [TOKEN|-]\n",
+		"usage: sluice token verify -c FILE [--jwks FILE] [--json] [--plugin-dir DIR]...\n"
+		"                           [--proof PROOF --url URL [--method METHOD]] ROUTE "
+		"[TOKEN|-]\n",
 		why);
 	return TOKEN_USAGE;
 }
@@ -124,12 +126,9 @@ static int verification_with(struct verification *v, struct command *c, const ch
 	return code;
 }
 
-static int token_verify_with(struct command *c, const char *route, sluice_str token,
-	sluice_str keys)
+static int token_verify_with(struct command *c, const char *route, const sluice_question *q)
 {
-	struct verification v = {
-		.question = { .size = sizeof(v.question), .credential = token, .keys = keys }
-	};
+	struct verification v = { .question = *q };
 	hash_seed();
 	log_set_level(LOG_WARN);
 	int err = worker_init(&v.main, WORKER_MAIN);
@@ -149,13 +148,16 @@ static int token_verify_with(struct command *c, const char *route, sluice_str to
 	return code;
 }
 
-int token_verify(struct command *c, int argc, char **argv)
+/* ---- the command line ---------------------------------------------------------------------- */
+
+/* False: an option is not known. */
+static bool read_options(struct command *c, int argc, char **argv, sluice_question *q,
+	const char **jwks)
 {
 	static const struct option longs[] = { { "config", 1, NULL, 'c' },
 		{ "plugin-dir", 1, NULL, 'p' }, { "jwks", 1, NULL, 'k' }, { "json", 0, NULL, 'j' },
+		{ "proof", 1, NULL, 'P' }, { "method", 1, NULL, 'm' }, { "url", 1, NULL, 'u' },
 		{ NULL, 0, NULL, 0 } };
-	const char *jwks = NULL;
-	struct loaded keys = { 0 };
 	int opt;
 	optind = 1;
 	while ((opt = getopt_long(argc, argv, "c:", longs, NULL)) != -1) {
@@ -164,17 +166,50 @@ int token_verify(struct command *c, int argc, char **argv)
 		else if (opt == 'p' && c->n_plugin_dirs < COMMAND_DIRS - 1)
 			c->plugin_dirs[c->n_plugin_dirs++] = optarg;
 		else if (opt == 'k')
-			jwks = optarg;
+			*jwks = optarg;
 		else if (opt == 'j')
 			c->json = true;
+		else if (opt == 'P')
+			q->proof = str_of(optarg);
+		else if (opt == 'm')
+			q->method = str_of(optarg);
+		else if (opt == 'u')
+			q->url = str_of(optarg);
 		else
-			return token_verify_usage("wrong usage");
+			return false;
 	}
 	c->plugin_dirs[c->n_plugin_dirs++] = SLUICE_PLUGIN_DIR;
+	return true;
+}
+
+/* What is missing or wrong; NULL: nothing. */
+static const char *options_wrong(const struct command *c, int n_words, const sluice_question *q)
+{
+	struct url u;
 	if (!c->file)
-		return token_verify_usage("which file? Give -c FILE");
-	if (argc - optind < 1 || argc - optind > 2)
-		return token_verify_usage("which route? Give its name");
+		return "which file? Give -c FILE";
+	if (n_words < 1 || n_words > 2)
+		return "which route? Give its name";
+	if (q->proof.data && !q->url.data)
+		return "of which request is the proof? Give --url URL, and --method if it is not "
+		       "GET";
+	if (!q->proof.data && (q->url.data || q->method.data))
+		return "--url and --method are those of a proof: give --proof PROOF";
+	return q->url.data && url_parse(q->url, &u) ? "--url is no http:// or https:// URL" : NULL;
+}
+
+int token_verify(struct command *c, int argc, char **argv)
+{
+	const char *jwks = NULL;
+	struct loaded keys = { 0 };
+	sluice_question q = { .size = sizeof(q) };
+	if (!read_options(c, argc, argv, &q, &jwks))
+		return token_verify_usage("wrong usage");
+	const char *wrong = options_wrong(c, argc - optind, &q);
+	if (wrong)
+		return token_verify_usage(wrong);
+	if (q.proof.data && !q.method.data)
+		q.method = STR("GET");
 	int err = jwks ? load_file(&keys, jwks, LOAD_OR_PIPE, KEYS_BYTES) : 0;
 	if (err) {
 		(void)fprintf(stderr, "sluice token: %s cannot be read: %s\n", jwks,
@@ -182,10 +217,9 @@ int token_verify(struct command *c, int argc, char **argv)
 		return TOKEN_USAGE;
 	}
 	const char *route = argv[optind];
-	sluice_str token = token_given(argv[optind + 1]);
-	int code = token.data
-		? token_verify_with(c, route, token, jwks ? str_n(keys.data, keys.len) : STR_NONE)
-		: TOKEN_USAGE;
+	q.credential = token_given(argv[optind + 1]);
+	q.keys = jwks ? str_n(keys.data, keys.len) : STR_NONE;
+	int code = q.credential.data ? token_verify_with(c, route, &q) : TOKEN_USAGE;
 	if (jwks)
 		load_free(&keys);
 	return code;

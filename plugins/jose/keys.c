@@ -177,6 +177,7 @@ void key_fini(struct key *key)
 		OPENSSL_cleanse(key->secret, key->secret_len);
 	free(key->secret);
 	free(key->kid);
+	free(key->issuer);
 	*key = (struct key){ .pkey = NULL };
 }
 
@@ -266,12 +267,35 @@ struct keyset *keys_new(sluice_str document, size_t n)
 	return set;
 }
 
+/*
+ * The member `issuer`, by which Microsoft Entra ID says whose tokens a key verifies: its set for
+ * all tenants has keys that are for one of them alone. NULL, or what is wrong.
+ */
+static const char *read_issuer(struct keyset *set, struct key *key, const json_t *jwk)
+{
+	sluice_str issuer;
+	if (!json_member_str(jwk, "issuer", &issuer))
+		return "its issuer is malformed";
+	if (!issuer.data)
+		return NULL;
+	key->issuer = malloc(issuer.len + 1);
+	if (!key->issuer)
+		return "no memory";
+	*sluice_str_put(key->issuer, issuer) = '\0';
+	key->issuer_len = issuer.len;
+	set->has_issuers = true;
+	return NULL;
+}
+
 static bool take_keys(struct keyset *set, const json_t *keys, char *why, size_t why_size)
 {
 	size_t i, count = json_array_size(keys);
 	for (i = 0; i < count && set->n < KEYS_MAX; i++) {
 		const json_t *jwk = json_array_get(keys, i);
-		const char *wrong = key_read(&set->v[set->n], jwk);
+		struct key *key = &set->v[set->n];
+		const char *wrong = key_read(key, jwk);
+		if (!wrong && (wrong = read_issuer(set, key, jwk)))
+			key_fini(key);
 		if (wrong)
 			say_passed_over(why, why_size, i, jwk, wrong);
 		else

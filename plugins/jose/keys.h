@@ -29,7 +29,9 @@ struct key {
 	size_t secret_len;
 	bool any_kid; /* a secret without a name: it is tried whatever kid a token names */
 	char *kid;    /* owned; NULL: the key has none */
-	size_t kid_len;
+	char *issuer; /* owned; whose tokens it verifies, see issuer_name.h; NULL: all of its set's
+		       */
+	size_t kid_len, issuer_len;
 	enum key_type type;
 	/* algorithms that it may verify, by its type, its curve and its `alg`: exact ALG_BIT()s */
 	uint32_t algs;
@@ -41,6 +43,7 @@ struct keyset {
 	uint8_t digest[KEYS_DIGEST]; /* of the document it was read from */
 	size_t n, n_named;
 	bool has_any_kid; /* a key of it is tried whatever kid a token names */
+	bool has_issuers; /* a key of it is for one issuer, or for one issuer of each tenant */
 	/* owned: indices of the n_named keys that have a kid, in the order of their kids, and where
 	 * these are equal in that of the document; NULL: there are none */
 	uint16_t *by_kid;

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "issuer_name.h"
+
 struct prepared_key {
 	EVP_PKEY *pkey; /* owned; NULL: not used yet */
 	/* owned; set up to verify alg again and again; NULL for Ed25519 and Ed448 */
@@ -226,14 +228,26 @@ static bool verify_with(struct verifier *v, struct prepared_key *p, const struct
 
 /* The keys that may verify the token, by their place in the set. */
 struct candidates {
+	const json_t *claims; /* of the token; NULL: not known */
 	size_t v[VERIFY_MAX_TRIES], n;
-	bool too_many; /* more tries would make malformed tokens expensive */
+	bool too_many;   /* more tries would make malformed tokens expensive */
+	bool is_foreign; /* there was one that is for another issuer */
 };
+
+static bool is_for(const struct key *key, const json_t *claims)
+{
+	return !key->issuer ||
+		(claims && issuer_name_fits(sluice_str_n(key->issuer, key->issuer_len), claims));
+}
 
 static void consider(struct candidates *c, const struct keyset *set, size_t i, uint32_t algs)
 {
 	if (!(set->v[i].algs & algs))
 		return;
+	if (!is_for(&set->v[i], c->claims)) {
+		c->is_foreign = true;
+		return;
+	}
 	if (c->n == VERIFY_MAX_TRIES)
 		c->too_many = true;
 	else
@@ -245,7 +259,6 @@ static bool find_candidates(const struct keyset *set, const struct token *t, uin
 	struct candidates *c)
 {
 	size_t n;
-	*c = (struct candidates){ .n = 0 };
 	if (t->header.has_kid) {
 		const uint16_t *named = keys_find(set, t->header.kid, t->header.kid_len, &n);
 		for (size_t i = 0; i < n && !c->too_many; i++)
@@ -261,16 +274,18 @@ static bool find_candidates(const struct keyset *set, const struct token *t, uin
 	return false;
 }
 
-enum jose_result verifier_check(struct verifier *v, const struct keyset *set, const struct token *t,
-	uint64_t allowed)
+static enum jose_result check(struct verifier *v, const struct keyset *set, const struct token *t,
+	uint64_t allowed, const json_t *claims)
 {
-	struct candidates c;
+	struct candidates c = { .claims = claims };
 	uint32_t algs = alg_exact(ALG_BIT(t->header.alg)) & alg_exact(allowed);
 	if (!algs)
 		return JOSE_ALGORITHM;
 	bool kid_known = find_candidates(set, t, algs, &c);
 	if (c.too_many)
 		return JOSE_KEY_UNKNOWN;
+	if (c.n == 0 && c.is_foreign)
+		return JOSE_ISSUER;
 	if (c.n == 0)
 		return kid_known ? JOSE_KEY_ALGORITHM : JOSE_KEY_UNKNOWN;
 	if (!turn_to(v, set))
@@ -280,6 +295,25 @@ enum jose_result verifier_check(struct verifier *v, const struct keyset *set, co
 			return JOSE_OK;
 	}
 	return JOSE_SIGNATURE;
+}
+
+enum jose_result verifier_check(struct verifier *v, const struct keyset *set, const struct token *t,
+	uint64_t allowed)
+{
+	return check(v, set, t, allowed, NULL);
+}
+
+enum jose_result verifier_read(struct verifier *v, const struct keyset *set, const struct token *t,
+	uint64_t allowed, json_t **claims)
+{
+	enum jose_result why = JOSE_OK;
+	if (set->has_issuers && !*claims)
+		why = token_read_claims(t, claims);
+	if (why == JOSE_OK)
+		why = check(v, set, t, allowed, *claims);
+	if (why == JOSE_OK && !*claims)
+		why = token_read_claims(t, claims);
+	return why;
 }
 
 struct lone_key *lone_key_new(struct key *key)

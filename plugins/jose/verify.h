@@ -25,9 +25,17 @@ struct verifier {
 int verifier_init(struct verifier *v);
 void verifier_fini(struct verifier *v);
 /*
+ * Verify the token as verifier_check() does, and read its claims, which the caller releases;
+ * *claims are NULL, or read already. Keys that are for one issuer verify its tokens alone:
+ * JOSE_ISSUER. The claims are read before the signature was verified only where the set has such
+ * keys, to choose among them. After a failure *claims are not to be believed.
+ */
+enum jose_result verifier_read(struct verifier *v, const struct keyset *set, const struct token *t,
+	uint64_t allowed, json_t **claims);
+/*
  * Verify the token with the key of its kid or, without kid, with the keys that suit its algorithm.
  * The algorithm must be in allowed, and the key must be bound to it. JOSE_OK when the signature
- * is good.
+ * is good. Keys that are for one issuer verify nothing here, since the claims are not known.
  */
 enum jose_result verifier_check(struct verifier *v, const struct keyset *set, const struct token *t,
 	uint64_t allowed);

@@ -42,11 +42,11 @@ sluice_verdict accept_claims(sluice_exchange *x, const struct jwt_conf *conf,
 		return SLUICE_FAIL;
 	}
 	e->when = when;
-	e->when.until = v->until_ms < when.until ? v->until_ms : when.until;
+	e->until_ns = v->for_ms == UINT64_MAX ? UINT64_MAX : sluice_now_ns() + v->for_ms * 1000000;
 	e->issuer = v->issuer;
 	e->generation = v->generation;
 	e->hash = v->hash;
-	if (e->when.until > now)
+	if (e->when.until > now && v->for_ms > 0)
 		cache_put(&w->cache, e, issuers_keys(sluice_published(x)), now);
 	sluice_verdict verdict = admit_token(x, conf, e);
 	entry_unref(e);

@@ -14,8 +14,7 @@ struct vouched {
 	uint64_t hash;       /* by cache_hash() */
 	size_t issuer;       /* whose keys verified it; CACHE_INTROSPECTED: a server was asked */
 	uint64_t generation; /* of these keys */
-	uint64_t
-		until_ms; /* since 1970: how long the answer holds; UINT64_MAX: as the claims say */
+	uint64_t for_ms;     /* how long the answer holds; UINT64_MAX: as the claims say */
 };
 
 /* Takes the claims over. */

@@ -1,6 +1,7 @@
 /* The memory of verified tokens: sets of eight ways, the longest unused of a set leaves. */
 #include "cache.h"
 
+#include <sluice/plugin.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
@@ -136,15 +137,18 @@ static uint32_t tag_of(uint64_t hash)
 	return (uint32_t)(hash >> 32);
 }
 
-static bool keys_are_current(const struct entry *e, const struct issuer_keys *keys)
+/* Whether what vouched for it still does. */
+static bool is_vouched_for(const struct entry *e, const struct issuer_keys *keys)
 {
-	const struct keyset *set = e->issuer == CACHE_INTROSPECTED ? NULL : keys[e->issuer].keys;
-	return e->issuer == CACHE_INTROSPECTED || (set && e->generation == set->generation);
+	if (e->issuer == CACHE_INTROSPECTED)
+		return sluice_now_ns() < e->until_ns;
+	const struct keyset *set = keys[e->issuer].keys;
+	return set && e->generation == set->generation;
 }
 
 static bool is_valid(const struct entry *e, const struct issuer_keys *keys, uint64_t now_ms)
 {
-	return now_ms >= e->when.from && now_ms < e->when.until && keys_are_current(e, keys);
+	return now_ms >= e->when.from && now_ms < e->when.until && is_vouched_for(e, keys);
 }
 
 struct entry *cache_find(struct cache *c, sluice_str token, uint64_t hash,

@@ -22,9 +22,12 @@ enum { CACHE_WAYS = 8 };
 struct entry {
 	uint32_t refs;
 	uint64_t hash;
-	size_t issuer;       /* index of the instance's issuer, or CACHE_INTROSPECTED */
-	uint64_t generation; /* of the keys that verified it */
-	struct validity when;
+	size_t issuer;        /* index of the instance's issuer, or CACHE_INTROSPECTED */
+	uint64_t generation;  /* of the keys that verified it */
+	struct validity when; /* by the wall clock, as the claims say it */
+	/* of an answer, in terms of sluice_now_ns(): a clock that is set back must not prolong it
+	 */
+	uint64_t until_ns;
 	json_t *claims;               /* owned */
 	struct dpop_binding *binding; /* owned; NULL: to no key, or DPoP is off */
 	struct deny_ids *ids;         /* owned; NULL: there is no deny list */
@@ -52,8 +55,8 @@ void entry_unref(void *entry);
 int cache_init(struct cache *c, size_t n);
 void cache_fini(struct cache *c);
 uint64_t cache_hash(const struct cache *c, sluice_str token);
-/* The token's entry, if it was verified with the current keys of its issuer and is valid now;
- * borrowed. keys: of each issuer. */
+/* The token's entry, if it is not too old an answer, or was verified with the current keys of its
+ * issuer and is valid now; borrowed. keys: of each issuer. */
 struct entry *cache_find(struct cache *c, sluice_str token, uint64_t hash,
 	const struct issuer_keys *keys, uint64_t now_ms);
 /* Store an entry whose hash, issuer, generation and when are set; takes a reference of its own. */

@@ -11,15 +11,20 @@
 #include <time.h>
 
 #include "../jose/claims.h"
+#include "../jose/jwe.h"
 #include "../jose/strict.h"
 #include "../jose/verify.h"
 #include "deny_list.h"
+#include "dpop.h"
 #include "introspect.h"
 #include "issuers.h"
 #include "judge.h"
 #include "rules.h"
 
-enum { TEXT_BYTES = 2048 };
+enum { TEXT_BYTES = 2048, JWE_HEADER = 4096, JWE_DEPTH = 8 };
+
+/* The end of the year 9999: what is later is no date that anybody means. */
+#define LAST_SECOND 253402300799.0
 
 /* A text that is cut where it is full. */
 struct text {
@@ -33,6 +38,7 @@ struct explanation {
 	const json_t *claims; /* borrowed; NULL: they were not read */
 	enum reason first;    /* of the first step that failed */
 	bool own_fault;       /* a failure of ours, not of the token */
+	bool needs_proof;     /* the token is bound to a key, and no proof was given */
 	struct text found, wanted;
 	char keys_why[256]; /* why the keys that were given are none; empty: they are */
 };
@@ -105,9 +111,10 @@ static void add_claim(struct explanation *e, sluice_str name)
 		return;
 	add(&e->found, "%s%.*s %s", e->found.n ? ", " : "", (int)name.len, name.data, text);
 	free(text);
-	if (is_date(name) && json_is_number(v) && json_number_value(v) >= 0) {
+	double s = json_is_number(v) ? json_number_value(v) : -1;
+	if (is_date(name) && s >= 0 && s <= LAST_SECOND) {
 		add(&e->found, " (");
-		add_date(&e->found, (uint64_t)(json_number_value(v) * 1000));
+		add_date(&e->found, (uint64_t)(s * 1000));
 		add(&e->found, ")");
 	}
 }
@@ -214,6 +221,90 @@ static bool list_may_come(const struct jwt_conf *conf)
 	return view.is_coming;
 }
 
+/* ---- proof of possession ------------------------------------------------------------------- */
+
+/* NULL: the gateway that asks knows none. */
+static const sluice_question *question_with_proof(const struct explanation *e)
+{
+	const sluice_question *q = e->q;
+	return q->size >= sizeof(*q) && q->proof.data ? q : NULL;
+}
+
+static void add_member(struct text *t, const json_t *object, const char *name)
+{
+	const json_t *v = json_object_get(object, name);
+	char *text = v ? json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY | JSON_ENSURE_ASCII) : NULL;
+	if (text)
+		add(t, "%s%s %s", t->n ? ", " : "", name, text);
+	free(text);
+}
+
+/* Whether it has come before, only a gateway knows; and what nonces it gave. */
+static void tell_proof(struct explanation *e, const sluice_question *q, struct dpop_binding *b)
+{
+	struct verifier v = { .n = 0 };
+	struct dpop_proof proof = { .claims = NULL };
+	struct dpop_ask ask = { .method = q->method, .binding = b };
+	uint64_t now = sluice_unix_ms();
+	enum reason why = REASON_NO_MEMORY;
+	add(&e->wanted, "%.*s %.*s, made not long before ", (int)q->method.len, q->method.data,
+		(int)q->url.len, q->url.data);
+	add_date(&e->wanted, now);
+	if (e->conf->dpop.nonce)
+		add(&e->wanted, "; a nonce, which is not judged here");
+	if (!dpop_uri_split(q->url, &ask.target.scheme, &ask.target.authority, &ask.target.path))
+		ask.target = (struct dpop_target){ .path = SLUICE_STR_NONE };
+	else if (!ask.target.path.data || ask.target.path.len == 0)
+		ask.target.path = SLUICE_STR("/");
+	dpop_ask_of(&ask, e->conf, now);
+	if (verifier_init(&v) == 0)
+		why = dpop_proof_check(&v, &ask, q->proof, &proof);
+	if (why == REASON_NONE && e->conf->dpop.nonce && !proof.nonce.data)
+		why = REASON_DPOP_NONCE;
+	static const char *const shown[] = { "htm", "htu", "iat" };
+	for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++)
+		add_member(&e->found, proof.claims, shown[i]);
+	tell_step(e, "proof", why);
+	dpop_proof_fini(&proof);
+	verifier_fini(&v);
+}
+
+/* RFC 9449 6.1. Nothing is told where neither the token nor the instance knows of proofs. */
+static void tell_binding(struct explanation *e)
+{
+	const struct dpop_conf *d = &e->conf->dpop;
+	const sluice_question *q = question_with_proof(e);
+	struct dpop_binding *b = NULL;
+	bool is_sound = dpop_binding_of(e->claims, e->q->credential, &b);
+	if (b)
+		add_member(&e->found, json_object_get(e->claims, "cnf"), "jkt");
+	if (d->mode == DPOP_OFF) {
+		if (b) {
+			add(&e->wanted,
+				"nothing: dpop is off, so that whoever has the token may "
+				"use it");
+			tell_step(e, "dpop", REASON_NONE);
+		}
+	} else if (!is_sound) {
+		tell(e, "dpop", REASON_TOKEN_CLAIM, SLUICE_STR("cnf"));
+	} else if (!b) {
+		add(&e->wanted, "%s",
+			d->mode == DPOP_REQUIRE ? "a token that is bound to a key (cnf.jkt)" : "");
+		tell_step(e, "dpop",
+			q || d->mode == DPOP_REQUIRE ? REASON_DPOP_UNBOUND : REASON_NONE);
+	} else {
+		add(&e->wanted, "%s",
+			q ? "a proof by this key"
+			  : "a proof by this key with each request, in the field DPoP: none was "
+			    "given to be judged");
+		tell_step(e, "dpop", REASON_NONE);
+		e->needs_proof = !q;
+	}
+	if (b && q && d->mode != DPOP_OFF)
+		tell_proof(e, q, b);
+	dpop_binding_free(&b);
+}
+
 /* ---- header and signature ------------------------------------------------------------------ */
 
 static void tell_type(struct explanation *e, const struct token *t)
@@ -228,12 +319,12 @@ static void tell_type(struct explanation *e, const struct token *t)
 }
 
 static enum reason verify(const struct jwt_conf *conf, const struct token *t,
-	const struct keyset *keys)
+	const struct keyset *keys, json_t **claims)
 {
 	struct verifier v = { .n = 0 };
 	enum reason why = verifier_init(&v) < 0
 		? REASON_NO_MEMORY
-		: reason_of_jose(verifier_check(&v, keys, t, conf->algorithms));
+		: reason_of_jose(verifier_read(&v, keys, t, conf->algorithms, claims));
 	verifier_fini(&v);
 	return why;
 }
@@ -254,7 +345,10 @@ static void tell_signature(struct explanation *e, const struct token *t, const s
 					keys->v[i].kid);
 		}
 	}
-	tell_step(e, "signature", keys ? verify(e->conf, t, keys) : REASON_JWKS_UNAVAILABLE);
+	json_t *claims = NULL;
+	tell_step(e, "signature",
+		keys ? verify(e->conf, t, keys, &claims) : REASON_JWKS_UNAVAILABLE);
+	json_decref(claims);
 }
 
 /* ---- all of it ----------------------------------------------------------------------------- */
@@ -281,7 +375,7 @@ static bool keys_may_come(const struct issuer *i)
 
 static sluice_verdict verdict_of(const struct explanation *e)
 {
-	if (e->own_fault)
+	if (e->own_fault || (e->needs_proof && e->first == REASON_NONE))
 		return SLUICE_FAIL;
 	return e->first == REASON_NONE ? SLUICE_NEXT : SLUICE_REPLY;
 }
@@ -304,16 +398,65 @@ static void tell_token(struct explanation *e, const struct token *t, size_t issu
 	tell_claims(e, is_trusted ? issuer : 0);
 	if (e->conf->deny.sub)
 		tell_list(e);
+	tell_binding(e);
 	json_decref(claims);
 }
 
+/* ---- encryption ---------------------------------------------------------------------------- */
+
+/* What is inside of an encrypted token, on the heap; *text is the token itself where it is not
+ * encrypted, or the instance has no keys, as in encrypted_open(). */
+static enum reason open_encrypted(const struct explanation *e, char **plain, sluice_str *text)
+{
+	const struct jwe_keys *keys = e->conf->decryption;
+	size_t n;
+	*plain = NULL;
+	*text = e->q->credential;
+	if (!keys || !jwe_is_one(*text))
+		return REASON_NONE;
+	*plain = malloc(text->len);
+	if (!*plain)
+		return REASON_NO_MEMORY;
+	enum reason why = reason_of_jose(jwe_open(keys, *text, *plain, &n));
+	*text = why == REASON_NONE ? sluice_str_n(*plain, n) : SLUICE_STR_NONE;
+	return why;
+}
+
+static void tell_encryption(struct explanation *e, enum reason why)
+{
+	static const char *const shown[] = { "alg", "enc", "kid" };
+	uint8_t buf[B64URL_MAX(JWE_HEADER)];
+	size_t n, n_keys = e->conf->decryption ? e->conf->decryption->n : 0;
+	sluice_str rest = e->q->credential, part = sluice_str_cut(&rest, '.');
+	json_t *header = part.len <= JWE_HEADER && b64url_decode(part, buf, &n)
+		? json_read_object((const char *)buf, n, JWE_DEPTH)
+		: NULL;
+	add(&e->found, "encrypted");
+	for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++)
+		add_member(&e->found, header, shown[i]);
+	json_decref(header);
+	if (n_keys)
+		add(&e->wanted, "one of %zu private key%s", n_keys, n_keys == 1 ? "" : "s");
+	else
+		add(&e->wanted, "a signed token: this instance has no keys to decrypt one");
+	tell_step(e, n_keys ? "decryption_keys" : "form", why);
+}
+
+/* The header could not be read, where opened says so. */
 static void judge(struct explanation *e, const struct token *t, size_t issuer,
 	const struct keyset *keys, enum reason opened)
 {
+	bool is_encrypted = jwe_is_one(e->q->credential);
 	add(&e->found, "%zu bytes", e->q->credential.len);
 	add(&e->wanted, "at most %" PRIu64, e->conf->max_size);
 	tell_step(e, "max_size",
 		e->q->credential.len > e->conf->max_size ? REASON_TOKEN_TOO_LARGE : REASON_NONE);
+	if (is_encrypted && (!e->conf->decryption || opened == REASON_TOKEN_DECRYPTION)) {
+		tell_encryption(e, opened);
+		return;
+	}
+	if (is_encrypted)
+		tell_encryption(e, REASON_NONE);
 	bool is_open = opened == REASON_NONE || opened == REASON_TOKEN_TYPE;
 	tell_step(e, "form", is_open ? REASON_NONE : opened);
 	if (is_open)
@@ -326,6 +469,8 @@ sluice_verdict explain_token(const struct jwt_conf *conf, const sluice_question 
 	struct token t;
 	struct keyset *keys = NULL;
 	json_t *claims = NULL;
+	char *plain;
+	sluice_str text;
 	size_t issuer = conf->n_trusted;
 	if (conf->n_trusted == 0 || introspect_wants(conf, q->credential)) {
 		add(&e.wanted,
@@ -333,22 +478,28 @@ sluice_verdict explain_token(const struct jwt_conf *conf, const sluice_question 
 		tell_step(&e, "introspection", REASON_NONE);
 		return SLUICE_FAIL;
 	}
-	enum reason opened = judge_open(conf, NULL, &t, q->credential);
+	enum reason opened = open_encrypted(&e, &plain, &text);
+	if (opened == REASON_NONE)
+		opened = judge_open(conf, NULL, &t, text);
 	if (opened == REASON_NONE || opened == REASON_TOKEN_TYPE) {
 		if (judge_issuer(conf, &t, &issuer, &claims) != REASON_NONE)
 			issuer = conf->n_trusted; /* the rules say what is wrong */
 		json_decref(claims);
 		keys = issuer < conf->n_trusted ? keys_of(&e, issuer) : NULL;
 		if (issuer < conf->n_trusted && !keys && !q->keys.data && !q->last &&
-			keys_may_come(&conf->trusted[issuer]))
+			keys_may_come(&conf->trusted[issuer])) {
+			free(plain);
 			return SLUICE_WAIT;
+		}
 		if (!q->keys.data && !q->last && list_may_come(conf)) {
+			free(plain);
 			if (keys)
 				keys_unref(keys);
 			return SLUICE_WAIT;
 		}
 	}
 	judge(&e, &t, issuer, keys, opened);
+	free(plain);
 	if (keys)
 		keys_unref(keys);
 	return verdict_of(&e);

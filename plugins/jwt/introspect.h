@@ -21,17 +21,12 @@ struct inquiry {
 	struct flight flight;
 	struct waiter waiter;
 	unsigned tries;            /* times that it looked for an answer */
+	sluice_str body;           /* of the answer, while it waits for keys; data NULL: none */
 	bool repeats;              /* it has lost its connection, and asks once more */
 	_Atomic unsigned *pending; /* it has a question under way, which counts there */
 	enum inquiry_state { INQUIRY_NONE, INQUIRY_BEGUN, INQUIRY_DROPPED } state;
 	char key[INTROSPECT_KEY];
 };
-
-extern const sluice_option introspect_options[];
-
-/* Main thread, in check(). 0, or -1 with errors reported. introspect_stop() in both cases. */
-int introspect_check(sluice_instance *inst, struct jwt_conf *conf);
-void introspect_stop(struct jwt_conf *conf);
 
 /* Whether a server is to be asked about that token. */
 bool introspect_wants(const struct jwt_conf *conf, sluice_str token);

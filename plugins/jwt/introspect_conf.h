@@ -25,4 +25,12 @@ struct introspection {
 	struct introspect_shared *shared; /* of all workers; NULL: nobody is asked */
 };
 
+extern const sluice_option introspect_options[];
+
+struct jwt_conf;
+
+/* In check(). 0, or -1 with errors reported. introspect_stop() in both cases. */
+int introspect_check(sluice_instance *inst, struct jwt_conf *conf);
+void introspect_stop(struct jwt_conf *conf);
+
 #endif

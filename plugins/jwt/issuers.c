@@ -3,10 +3,11 @@
 
 #include <stdlib.h>
 
+#include "../jose/issuer_name.h"
 #include "../jose/strict.h"
 #include "../oauth/secret_place.h"
 #include "../shared/url.h"
-#include "issuer_name.h"
+#include "issuer_tenant.h"
 
 enum { NAME_TOLD = 256 }; /* bytes of an issuer's name, as a dependency */
 

@@ -11,7 +11,7 @@
 #include "deny_list.h"
 #include "explain.h"
 #include "fields.h"
-#include "introspect.h"
+#include "introspect_conf.h"
 #include "dpop.h"
 #include "encrypted.h"
 #include "issuers.h"

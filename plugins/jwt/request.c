@@ -11,26 +11,12 @@
 #include "encrypted.h"
 #include "issuers.h"
 #include "judge.h"
+#include "key_wait.h"
 #include "places.h"
 #include "resource.h"
 #include "rules.h"
 #include "state.h"
 #include "worker.h"
-
-/* How much longer it may wait, in ms. */
-static uint64_t time_left(const struct jwt_conf *conf, const struct key_wait *p)
-{
-	uint64_t waited = (sluice_now_ns() - p->since_ns) / 1000000;
-	return waited < conf->key_wait ? conf->key_wait - waited : 0;
-}
-
-/* Whether newer keys might verify the token: no key has its kid, or the key with its kid does not
- * verify it, since some issuers give an old kid to a new key. */
-static bool new_keys_might_help(enum reason why)
-{
-	return why == REASON_JWKS_UNAVAILABLE || why == REASON_TOKEN_KEY_UNKNOWN ||
-		why == REASON_TOKEN_SIGNATURE || why == REASON_TOKEN_KEY_ALGORITHM;
-}
 
 /* The current keys do not verify the token. Wait for newer ones while they may come and key_wait
  * permits, then refuse. After the wait the hook runs again from its start. */
@@ -38,37 +24,32 @@ static sluice_verdict wait_or_refuse(sluice_exchange *x, const struct jwt_conf *
 	const struct issuer_keys *seen, enum reason why)
 {
 	const sluice_str none = { NULL, 0 };
-	struct issuer *i = &conf->trusted[issuer];
 	struct request_state *state = request_state(x);
 	if (!state)
 		return SLUICE_FAIL;
-	struct key_wait *p = &state->keys;
-	if (!p->since_ns)
-		p->since_ns = sluice_now_ns();
-	p->why = why;
-	p->generation = seen->keys ? seen->keys->generation : 0;
-	uint64_t left = time_left(conf, p);
-	if (left > 0 &&
-		(seen->keys ? issuer_seeks_keys(x, conf, i, seen, p->since_ns, left)
-			    : issuer_expects_keys(i, seen, left)))
-		return sluice_await_publish(x, left, request_judge);
-	return answer_refuse(x, conf, why, none);
+	const struct key_lack lack = { &conf->trusted[issuer], seen, why };
+	uint64_t left = key_wait_left(x, conf, &state->keys, &lack);
+	return left ? sluice_await_publish(x, left, request_judge)
+		    : answer_refuse(x, conf, why, none);
 }
 
-/* Verify the signature, unless the same keys failed before the wait. */
+/* Verify the signature, unless the same keys failed before the wait, and read the claims, if they
+ * were not read before. */
 static enum reason check_signature(sluice_exchange *x, const struct jwt_conf *conf,
-	const struct token *t, size_t issuer, const struct keyset *keys)
+	const struct token *t, size_t issuer, json_t **claims)
 {
 	const struct worker *w = sluice_worker_state(x);
 	const struct request_state *state = request_state(x);
 	const struct key_wait *p = state ? &state->keys : NULL;
+	const struct keyset *keys = issuers_keys(sluice_published(x))[issuer].keys;
 	if (!w->verifiers)
 		return REASON_NO_MEMORY; /* this worker has no verifiers: its start failed */
 	if (!keys)
 		return REASON_JWKS_UNAVAILABLE;
 	if (p && p->since_ns && p->generation == keys->generation)
 		return p->why;
-	return reason_of_jose(verifier_check(&w->verifiers[issuer], keys, t, conf->algorithms));
+	return reason_of_jose(
+		verifier_read(&w->verifiers[issuer], keys, t, conf->algorithms, claims));
 }
 
 /* Verify a token that is not in the cache. */
@@ -86,14 +67,12 @@ static sluice_verdict jwt_verify(sluice_exchange *x, const struct jwt_conf *conf
 	if (why == REASON_NONE)
 		why = judge_issuer(conf, &t, &issuer, &claims);
 	if (why == REASON_NONE) {
-		why = check_signature(x, conf, &t, issuer, keys[issuer].keys);
-		if (new_keys_might_help(why)) {
+		why = check_signature(x, conf, &t, issuer, &claims);
+		if (key_wait_might_help(why)) {
 			json_decref(claims);
 			return wait_or_refuse(x, conf, issuer, &keys[issuer], why);
 		}
 	}
-	if (why == REASON_NONE && !claims)
-		why = reason_of_jose(token_read_claims(&t, &claims));
 	if (why != REASON_NONE) {
 		json_decref(claims);
 		return answer_refuse(x, conf, why, which);
@@ -102,7 +81,7 @@ static sluice_verdict jwt_verify(sluice_exchange *x, const struct jwt_conf *conf
 		.hash = hash,
 		.issuer = issuer,
 		.generation = keys[issuer].keys->generation,
-		.until_ms = UINT64_MAX };
+		.for_ms = UINT64_MAX };
 	return accept_claims(x, conf, &v, claims);
 }
 

@@ -4,8 +4,9 @@
 #include <jansson.h>
 #include <stdlib.h>
 
+#include "../jose/issuer_name.h"
 #include "../shared/url.h"
-#include "issuer_name.h"
+#include "issuer_tenant.h"
 #include "places.h"
 
 #define WELL_KNOWN "/.well-known/oauth-protected-resource"

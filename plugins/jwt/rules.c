@@ -2,8 +2,8 @@
 #include "rules.h"
 
 #include "../jose/claims.h"
+#include "../jose/issuer_name.h"
 #include "../jose/strict.h"
-#include "issuer_name.h"
 #include "issuers.h"
 #include "rules_run.h"
 

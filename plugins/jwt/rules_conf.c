@@ -4,9 +4,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "../jose/issuer_name.h"
 #include "../jose/token.h"
 #include "conf.h"
-#include "issuer_name.h"
 
 /* RFC 6838 4.2, without the type `application/`, which a token may leave out (RFC 7515 4.1.9). */
 static int types_check(sluice_instance *inst, const sluice_strs *types)

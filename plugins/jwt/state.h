@@ -4,13 +4,7 @@
 #define JWT_STATE_H
 
 #include "introspect.h"
-
-/* Of a request that waits for keys. */
-struct key_wait {
-	uint64_t since_ns;   /* when it began to wait; 0: it did not */
-	uint64_t generation; /* of the keys that did not verify the token; 0: there were none */
-	enum reason why;     /* why they did not */
-};
+#include "key_wait.h"
 
 struct request_state {
 	struct key_wait keys;

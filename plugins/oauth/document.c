@@ -31,6 +31,17 @@ static sluice_str first_field(const sluice_fetch_response *r, sluice_str name)
 
 /* ---- whether it may be read ---------------------------------------------------------------- */
 
+/* The media type without its parameters. */
+static sluice_str type_of(sluice_str value)
+{
+	return sluice_str_trim(sluice_str_cut(&value, ';'));
+}
+
+bool document_has_type(const sluice_fetch_response *r, sluice_str type)
+{
+	return sluice_str_ieq(type_of(first_field(r, SLUICE_STR("content-type"))), type);
+}
+
 static bool ends_in_json(sluice_str type)
 {
 	return type.len > 5 &&
@@ -44,14 +55,14 @@ static bool is_json_type(sluice_str value)
 	static const sluice_str fine[] = { SLUICE_STR("application/json"), SLUICE_STR("text/json"),
 		SLUICE_STR("text/plain"), SLUICE_STR("application/octet-stream"),
 		SLUICE_STR("binary/octet-stream") };
-	sluice_str type = sluice_str_trim(sluice_str_cut(&value, ';'));
+	sluice_str type = type_of(value);
 	bool is_fine = type.len == 0 || ends_in_json(type);
 	for (size_t i = 0; i < sizeof(fine) / sizeof(fine[0]); i++)
 		is_fine |= sluice_str_ieq(type, fine[i]);
 	return is_fine;
 }
 
-static bool is_plain(const sluice_fetch_response *r)
+bool document_is_plain(const sluice_fetch_response *r)
 {
 	size_t at = 0;
 	sluice_str value;
@@ -82,7 +93,7 @@ const char *document_refused(const sluice_fetch_response *r, char text[DOCUMENT_
 			moved ? ", a redirect, which is not followed" : "");
 		return text;
 	}
-	if (!is_plain(r)) {
+	if (!document_is_plain(r)) {
 		sluice_str coding = shown(first_field(r, SLUICE_STR("content-encoding")), room);
 		(void)snprintf(text, DOCUMENT_WHY,
 			"its answer is encoded (%.*s), which was not asked for", (int)coding.len,
@@ -92,7 +103,7 @@ const char *document_refused(const sluice_fetch_response *r, char text[DOCUMENT_
 	sluice_str type = first_field(r, SLUICE_STR("content-type"));
 	if (is_json_type(type))
 		return NULL;
-	type = shown(sluice_str_trim(sluice_str_cut(&type, ';')), room);
+	type = shown(type_of(type), room);
 	(void)snprintf(text, DOCUMENT_WHY, "its answer is %.*s, not JSON", (int)type.len,
 		type.data);
 	return text;

@@ -14,6 +14,10 @@ enum { DOCUMENT_WHY = 160 };
 
 /* What is wrong, as the rest of a sentence; text is room for it. NULL: its body may be read. */
 const char *document_refused(const sluice_fetch_response *r, char text[DOCUMENT_WHY]);
+/* Whether its body is as it was written: of no content coding, or of `identity`. */
+bool document_is_plain(const sluice_fetch_response *r);
+/* Whether it has that media type, with any parameters. */
+bool document_has_type(const sluice_fetch_response *r, sluice_str type);
 /*
  * For how many milliseconds it is current from now on: max-age of Cache-Control, or Expires, less
  * its age (RFC 9111 4.2). DOCUMENT_UNTOLD also where it says "not at all" (no-store, no-cache,

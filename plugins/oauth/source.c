@@ -108,6 +108,7 @@ struct source_view source_view(const struct source *s)
 		v.url = sluice_str_of(s->found_url);
 	else if (s->id.kind == SOURCE_DISCOVERY)
 		v.url = sluice_str_of(s->documents[s->worked]);
+	v.url = url_shown(v.url);
 	return v;
 }
 
@@ -169,7 +170,7 @@ void source_start(struct subscription *sub)
 		sluice_log(sub->inst, SLUICE_LOG_WARN,
 			"keys are fetched without TLS from %.*s: whoever can change them in "
 			"transit can sign tokens",
-			(int)s->id.where.len, s->id.where.data);
+			(int)url_shown(s->id.where).len, s->id.where.data);
 	if (source_is_busy(s))
 		return;
 	/* this subscriber has a shorter refresh: move the next round forward */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "../shared/jitter.h"
+#include "../shared/url.h"
 #include "document.h"
 #include "source_impl.h"
 #include "source_local.h"
@@ -72,6 +73,7 @@ static void end(struct source *s)
 static void note(struct source *s, const char *what, sluice_str where, const char *why)
 {
 	size_t n = strlen(s->why);
+	where = url_shown(where);
 	(void)snprintf(s->why + n, sizeof s->why - n, "%s%s %.*s: %s", n ? "; " : "", what,
 		(int)where.len, where.data, why);
 }
@@ -126,7 +128,7 @@ static void take_document(struct source *s, sluice_str where, sluice_str documen
 		return;
 	}
 	sluice_log(s->fetcher->inst, keys->n ? SLUICE_LOG_INFO : SLUICE_LOG_WARN,
-		"%zu keys from %.*s%s%s%s", keys->n, (int)where.len, where.data,
+		"%zu keys from %.*s%s%s%s", keys->n, (int)url_shown(where).len, where.data,
 		keys->n ? "" : ": no token can be verified", why[0] ? "; " : "", why);
 	succeeded(s, keys, lifetime);
 }

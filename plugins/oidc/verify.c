@@ -15,19 +15,23 @@ static enum verified refuse(sluice_exchange *x, const char *what, const char *wh
 }
 
 static enum verified check_signature(sluice_exchange *x, const struct oidc_conf *conf,
-	const struct token *t, const char *what)
+	const struct token *t, const char *what, json_t **claims)
 {
 	const struct known *known = sluice_published(x);
 	struct worker *w = sluice_worker_state(x);
 	if (!w->is_ready || !known || !known->keys.keys)
 		return VERIFIED_NO_KEY;
-	switch (verifier_check(&w->verifier, known->keys.keys, t, conf->algorithms)) {
+	switch (verifier_read(&w->verifier, known->keys.keys, t, conf->algorithms, claims)) {
 	case JOSE_OK:
 		return VERIFIED_GOOD;
 	case JOSE_KEY_UNKNOWN:
 	case JOSE_KEY_ALGORITHM:
 	case JOSE_SIGNATURE: /* some providers give an old kid to a new key */
 		return VERIFIED_NO_KEY;
+	case JOSE_MALFORMED:
+		return refuse(x, what, "is malformed");
+	case JOSE_ISSUER:
+		return refuse(x, what, "is signed by a key that is for another issuer");
 	case JOSE_ALGORITHM:
 		return refuse(x, what, "is signed by an algorithm that is not among `algorithms`");
 	default:
@@ -40,9 +44,12 @@ enum verified verify_token(sluice_exchange *x, const struct oidc_conf *conf, slu
 {
 	if (token_open(t, text) != JOSE_OK)
 		return refuse(x, what, "is malformed");
-	enum verified v = check_signature(x, conf, t, what);
-	if (v == VERIFIED_GOOD && token_read_claims(t, claims) != JOSE_OK)
-		return refuse(x, what, "is malformed");
+	json_t *read = NULL;
+	enum verified v = check_signature(x, conf, t, what, &read);
+	if (v == VERIFIED_GOOD)
+		*claims = read;
+	else
+		json_decref(read);
 	return v;
 }
 

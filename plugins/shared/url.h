@@ -28,4 +28,12 @@ static inline bool url_is_http(sluice_str s)
 	return true;
 }
 
+/* What a log or a page may show of where something is fetched: no query, since some servers take a
+ * key there. What is no such URL, as the path of a file, is shown whole. */
+static inline sluice_str url_shown(sluice_str s)
+{
+	sluice_str rest = s;
+	return url_is_http(s) ? sluice_str_cut(&rest, '?') : s;
+}
+
 #endif

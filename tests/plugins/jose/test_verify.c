@@ -39,6 +39,65 @@ static enum jose_result check(const char *jwks, const char *text)
 	return check_allowing(jwks, text, ALL);
 }
 
+static enum jose_result read_with(const char *jwks, const char *text)
+{
+	char why[320];
+	struct token t;
+	json_t *claims = NULL;
+	struct keyset *set = keys_read(sluice_str_of(jwks), why, sizeof why);
+	assert_non_null(set);
+	assert_int_equal(token_open(&t, sluice_str_of(text)), JOSE_OK);
+	enum jose_result r = verifier_read(&v, set, &t, ALL, &claims);
+	if (r == JOSE_OK)
+		assert_non_null(claims);
+	json_decref(claims);
+	keys_unref(set);
+	return r;
+}
+
+TEST(a_key_verifies_tokens_of_its_issuer_alone)
+{
+#define OF(iss) "\"issuer\":\"" iss "\""
+	const char *a =
+		mint(MINT_P256, "ES256", "k", "{\"iss\":\"https://a/t-1/\",\"tid\":\"t-1\"}");
+	const char *own = mint_jwk(MINT_P256, "k", OF("https://a/t-1/"));
+	const char *all = mint_jwk(MINT_P256, "k", OF("https://a/{tenantid}/"));
+	const char *other = mint_jwk(MINT_P256, "k", OF("https://a/t-2/"));
+	assert_int_equal(read_with(mint_jwks(own, NULL), a), JOSE_OK);
+	assert_int_equal(read_with(mint_jwks(all, NULL), a), JOSE_OK);
+	assert_int_equal(read_with(mint_jwks(other, NULL), a), JOSE_ISSUER);
+	/* one key stands there once for each of its issuers */
+	assert_int_equal(read_with(mint_jwks(other, all, NULL), a), JOSE_OK);
+	/* the tenant's own word, and no other one, stands in the place of the mark */
+	assert_int_equal(read_with(mint_jwks(all, NULL),
+				 mint(MINT_P256, "ES256", "k",
+					 "{\"iss\":\"https://a/t-1/\",\"tid\":\"t-2\"}")),
+		JOSE_ISSUER);
+	assert_int_equal(read_with(mint_jwks(own, NULL), mint(MINT_P256, "ES256", "k", "{}")),
+		JOSE_ISSUER);
+	/* it fits, and its signature is wrong */
+	assert_int_equal(read_with(mint_jwks(mint_jwk(MINT_P256, "k", OF("https://a/t-1/")), NULL),
+				 mint_parts("{\"alg\":\"ES256\",\"kid\":\"k\"}",
+					 "{\"iss\":\"https://a/t-1/\"}", mint_b64(a, 64))),
+		JOSE_SIGNATURE);
+	/* without the claims nothing is known */
+	assert_int_equal(check(mint_jwks(own, NULL), a), JOSE_ISSUER);
+	/* claims that are none */
+	assert_int_equal(read_with(mint_jwks(own, NULL), mint(MINT_P256, "ES256", "k", "[]")),
+		JOSE_MALFORMED);
+	assert_int_equal(read_with(mint_jwks(mint_jwk(MINT_P256, "k", NULL), NULL),
+				 mint(MINT_P256, "ES256", "k", "[]")),
+		JOSE_MALFORMED);
+}
+
+/* An issuer that is no text is a mistake of the key. */
+TEST(a_key_with_a_malformed_issuer_is_passed_over)
+{
+	assert_int_equal(read_with(mint_jwks(mint_jwk(MINT_P256, "k", "\"issuer\":7"), NULL),
+				 mint(MINT_P256, "ES256", "k", CLAIMS)),
+		JOSE_KEY_UNKNOWN);
+}
+
 /* One set with a key of every kind. */
 static const char *every_key(void)
 {

@@ -459,6 +459,35 @@ TEST(the_url_is_that_of_the_client)
 	kit_stop(i);
 }
 
+static const char *rewritten(sluice_instance *i, const char *asked, const char *path,
+	const char *htu)
+{
+	sluice_exchange *x = kit_exchange(i, "GET", asked);
+	kit_set_info(x, SLUICE_I_PATH, path);
+	kit_add_header(x, SLUICE_REQUEST, "Authorization", mint_text("DPoP %s", token));
+	kit_add_header(x, SLUICE_REQUEST, "DPoP",
+		proof_of((struct proof){ .htu = mint_text("\"https://api.example.com%s\"", htu) }));
+	(void)kit_run(x);
+	return outcome(x);
+}
+
+/* Neither a plugin before this one nor the rules of the listener for paths count. */
+TEST(the_path_is_the_one_that_the_client_wrote)
+{
+	kit_reset();
+	sluice_instance *i = instance("accept", NULL, NULL);
+	assert_string_equal(rewritten(i, "/v1/a?q", "/a", "/v1/a"), "admitted");
+	assert_string_equal(rewritten(i, "/v1/a", "/a", "/a"), "dpop-uri");
+	assert_string_equal(rewritten(i, "/a%2fb", "/a/b", "/a%2Fb"), "admitted");
+	assert_string_equal(rewritten(i, "/a%2fb", "/a/b", "/a/b"), "dpop-uri");
+	assert_string_equal(rewritten(i, "/a;p=1/b", "/a/b", "/a;p=1/b"), "admitted");
+	assert_string_equal(rewritten(i, "//a/./b", "/a/b", "/a/b"), "admitted");
+	assert_string_equal(rewritten(i, "https://api.example.com/a", "/a", "/a"), "admitted");
+	assert_string_equal(rewritten(i, "https://api.example.com?q", "/", "/"), "admitted");
+	assert_string_equal(rewritten(i, "*", "*", "/"), "dpop-uri");
+	kit_stop(i);
+}
+
 /* RFC 9449 6.2: the server's answer names the key. */
 TEST(opaque_tokens_are_bound_too)
 {
@@ -497,6 +526,80 @@ static void refuses(const char *name, const char *value, const char *mode, const
 	assert_int_equal(kit_check(i), -1);
 	if (!strstr(kit_errors(i), words))
 		fail_msg("%s", kit_errors(i));
+	kit_stop(i);
+}
+
+struct told {
+	char text[2048], code[64];
+};
+
+static void hear(void *ctx, const sluice_finding *f)
+{
+	struct told *t = ctx;
+	size_t n = strlen(t->text);
+	(void)snprintf(t->text + n, sizeof t->text - n, "%.*s: %.*s; %.*s\n", (int)f->rule.len,
+		f->rule.data, (int)f->found.len, f->found.data, (int)f->wanted.len, f->wanted.data);
+	if (f->code.data && !t->code[0])
+		(void)snprintf(t->code, sizeof t->code, "%.*s", (int)f->code.len, f->code.data);
+}
+
+/* proof NULL: none is given. size: of the question, as a gateway knows it. */
+static sluice_verdict explained(sluice_instance *i, const char *text, const char *proof,
+	struct told *t)
+{
+	*t = (struct told){ .text = "" };
+	sluice_question q = { .size = sizeof q,
+		.credential = sluice_str_of(text),
+		.last = true,
+		.tell = hear,
+		.ctx = t };
+	if (proof) {
+		q.proof = sluice_str_of(proof);
+		q.method = SLUICE_STR("GET");
+		q.url = SLUICE_STR(URL "?q=1");
+	}
+	return sluice_plugin_record.explain(i, kit_conf(i), &q);
+}
+
+TEST(an_explanation_judges_the_proof)
+{
+	struct told t;
+	kit_reset();
+	sluice_instance *i = instance("accept", NULL, NULL);
+	/* a token alone does not do */
+	assert_int_equal(explained(i, token, NULL, &t), SLUICE_FAIL);
+	assert_string_equal(t.code, "");
+	assert_non_null(strstr(t.text, "dpop: jkt \""));
+	assert_non_null(strstr(t.text, "a proof by this key with each request"));
+	assert_int_equal(explained(i, token, proof_of((struct proof){ 0 }), &t), SLUICE_NEXT);
+	assert_non_null(strstr(t.text, "proof: htm \"GET\", htu \"" URL "\", iat " NOW));
+	static const struct {
+		struct proof proof;
+		const char *code;
+	} bad[] = { { { .htm = "\"POST\"" }, "dpop-method" },
+		{ { .htu = "\"https://api.example.com/b\"" }, "dpop-uri" },
+		{ { .iat = "1600000000" }, "dpop-expired" }, { { .ath = "\"x\"" }, "dpop-token" },
+		{ { .signer = MINT_P384, .alg = "ES384" }, "dpop-algorithm" } };
+	for (size_t n = 0; n < sizeof bad / sizeof *bad; n++) {
+		const char *proof = proof_of(bad[n].proof);
+		assert_int_equal(explained(i, token, proof, &t), SLUICE_REPLY);
+		assert_string_equal(t.code, bad[n].code);
+		assert_string_equal(outcome(request(i, token, proof)), bad[n].code);
+	}
+	assert_int_equal(explained(i, token, "x", &t), SLUICE_REPLY);
+	assert_string_equal(t.code, "dpop-malformed");
+	/* a bearer token is one, unless a proof comes with it */
+	assert_int_equal(explained(i, unbound, NULL, &t), SLUICE_NEXT);
+	assert_int_equal(explained(i, unbound, proof_of((struct proof){ 0 }), &t), SLUICE_REPLY);
+	assert_string_equal(t.code, "dpop-unbound");
+	kit_stop(i);
+	i = instance("require", NULL, NULL);
+	assert_int_equal(explained(i, unbound, NULL, &t), SLUICE_REPLY);
+	assert_string_equal(t.code, "dpop-unbound");
+	kit_stop(i);
+	i = instance("off", NULL, NULL);
+	assert_int_equal(explained(i, token, NULL, &t), SLUICE_NEXT);
+	assert_non_null(strstr(t.text, "dpop is off"));
 	kit_stop(i);
 }
 

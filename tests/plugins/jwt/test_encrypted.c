@@ -80,6 +80,65 @@ TEST_WITH(what_is_inside_is_judged, each, NULL)
 	kit_stop(i);
 }
 
+struct told {
+	char text[2048], codes[128];
+};
+
+static void hear(void *ctx, const sluice_finding *f)
+{
+	struct told *t = ctx;
+	size_t n = strlen(t->text), m = strlen(t->codes);
+	(void)snprintf(t->text + n, sizeof t->text - n, "%.*s: %.*s; %.*s\n", (int)f->rule.len,
+		f->rule.data, (int)f->found.len, f->found.data, (int)f->wanted.len, f->wanted.data);
+	(void)snprintf(t->codes + m, sizeof t->codes - m, "%.*s", (int)f->code.len, f->code.data);
+}
+
+static sluice_verdict explained(sluice_instance *i, const char *token, struct told *t)
+{
+	*t = (struct told){ .text = "" };
+	const sluice_question q = { .size = sizeof q,
+		.credential = sluice_str_of(token),
+		.last = true,
+		.tell = hear,
+		.ctx = t };
+	return sluice_plugin_record.explain(i, kit_conf(i), &q);
+}
+
+TEST_WITH(an_explanation_decrypts, each, NULL)
+{
+	struct told t;
+	const char *good = mint(MINT_P256, "ES256", "a", CLAIMS);
+	const char *token = mint_jwe(MINT_RSA, "RSA-OAEP-256", "A256GCM", ",\"kid\":\"e\"", good);
+	sluice_instance *i = instance("file:private.pem");
+	kit_start(i);
+	assert_int_equal(explained(i, token, &t), SLUICE_NEXT);
+	assert_string_equal(t.codes, "");
+	assert_non_null(strstr(t.text,
+		"decryption_keys: encrypted, alg \"RSA-OAEP-256\", enc "
+		"\"A256GCM\", kid \"e\"; one of 1 private key\n"));
+	assert_non_null(strstr(t.text, "signature: alg ES256, kid \"a\""));
+	assert_int_equal(explained(i, good, &t), SLUICE_NEXT);
+	assert_null(strstr(t.text, "encrypted"));
+	assert_int_equal(explained(i,
+				 mint_jwe(MINT_RSA, "RSA-OAEP-256", "A256GCM", NULL,
+					 mint(MINT_P384, "ES384", "a", CLAIMS)),
+				 &t),
+		SLUICE_REPLY);
+	assert_string_equal(t.codes, "token-algorithm");
+	assert_int_equal(explained(i, mint_jwe(MINT_P384, "ECDH-ES", "A256GCM", NULL, good), &t),
+		SLUICE_REPLY);
+	assert_string_equal(t.codes, "token-decryption");
+	assert_int_equal(explained(i, "a.b.c.d.e", &t), SLUICE_REPLY);
+	assert_string_equal(t.codes, "token-decryption");
+	kit_stop(i);
+	i = instance(NULL);
+	kit_start(i);
+	assert_int_equal(explained(i, token, &t), SLUICE_REPLY);
+	assert_string_equal(t.codes, "token-malformed");
+	assert_non_null(strstr(t.text, "no keys to decrypt"));
+	kit_stop(i);
+}
+
 TEST_WITH(mistakes_are_reported, each, NULL)
 {
 	sluice_instance *i = instance("file:keys.json");

@@ -512,6 +512,97 @@ TEST_WITH(signed_answers, each, NULL)
 	kit_stop(i);
 }
 
+static sluice_instance *signed_instance(const char *name, const char *value)
+{
+	return INSTANCE("issuer", IDP, "jwks", KEYS_URL, "introspection.format", "jwt",
+		"introspection.tokens", "all", name, value);
+}
+
+/* A gateway that starts before its network does. */
+TEST_WITH(a_signed_answer_waits_for_the_keys, each, NULL)
+{
+	const char *good = signed_answer(TYP, ENVELOPE(IDP, "gate way") TELLS);
+	kit_fetch_answer(KEYS_URL, 200, mint_jwks(mint_jwk(MINT_P256, "a", NULL), NULL));
+	kit_fetch_delay(2000);
+	sluice_instance *i = signed_instance(NULL, NULL);
+	kit_fetch_answer(ASK_URL, 200, good);
+	kit_fetch_field("Content-Type", JWT_TYPE);
+	kit_fetch_delay(5);
+	sluice_exchange *x = request(i, "t"), *other = request(i, "t"), *gone = request(i, "u");
+	kit_advance(1900);
+	assert_int_equal(kit_verdict(x), SLUICE_WAIT);
+	assert_int_equal(kit_verdict(other), SLUICE_WAIT);
+	assert_int_equal(kit_verdict(gone), SLUICE_WAIT);
+	kit_end(gone); /* the client has left */
+	kit_advance(200);
+	assert_int_equal(kit_verdict(x), SLUICE_NEXT);
+	assert_string_equal(kit_attr(x, "claim:sub"), "carol");
+	assert_int_equal(kit_verdict(other), SLUICE_NEXT);
+	assert_int_equal(kit_fetches(ASK_URL), 2); /* one for t, one for u */
+	kit_end(x);
+	kit_end(other);
+	kit_stop(i);
+}
+
+TEST_WITH(a_signed_answer_waits_for_key_wait_at_most, each, NULL)
+{
+	kit_fetch_delay(100000);
+	sluice_instance *i = signed_instance("key_wait", "1s");
+	kit_fetch_answer(ASK_URL, 200, signed_answer(TYP, ENVELOPE(IDP, "gate way") TELLS));
+	kit_fetch_field("Content-Type", JWT_TYPE);
+	kit_fetch_delay(5);
+	sluice_exchange *x = request(i, "t");
+	kit_advance(1000);
+	assert_int_equal(kit_verdict(x), SLUICE_WAIT);
+	kit_advance(10);
+	assert_string_equal(end_of(x), "503 introspection-unavailable");
+	kit_stop(i);
+}
+
+/* ---- clocks -------------------------------------------------------------------------------- */
+
+/* How long an answer is used does not depend on what the wall clock is set to. */
+TEST_WITH(a_clock_that_is_set_does_not_prolong_an_answer, each, NULL)
+{
+	answer("{\"active\":true,\"sub\":\"alice\"}");
+	sluice_instance *i = INSTANCE("introspection.ttl", "60s");
+	assert_string_equal(said(i, "t"), "in");
+	kit_advance(30000);
+	kit_set_unix_ms(KIT_EPOCH_MS - 3600000); /* an hour back */
+	assert_string_equal(said(i, "t"), "in");
+	assert_int_equal(kit_fetches(ASK_URL), 1);
+	kit_advance(30000);
+	assert_string_equal(said(i, "t"), "in");
+	assert_int_equal(kit_fetches(ASK_URL), 2);
+	kit_set_unix_ms(KIT_EPOCH_MS + 86400000); /* a day ahead */
+	assert_string_equal(said(i, "t"), "in");
+	assert_int_equal(kit_fetches(ASK_URL), 2);
+	kit_stop(i);
+}
+
+/* The claims are dates: what the cache says of them is what it would say without one. */
+TEST_WITH(dates_go_by_the_wall_clock, each, NULL)
+{
+	const char *text = mint(MINT_P256, "ES256", "a",
+		"{\"iss\":\"" IDP "\",\"nbf\":1699999900,\"exp\":1700000100}");
+	kit_file("keys.json", mint_jwks(mint_jwk(MINT_P256, "a", NULL), NULL));
+	for (unsigned cached = 0; cached < 2; cached++) {
+		kit_set_unix_ms(KIT_EPOCH_MS);
+		sluice_instance *i = start(kit_instance(&sluice_plugin_record, KEYS, "cache",
+			cached ? "8" : "0", NULL));
+		assert_string_equal(said(i, text), "in");
+		kit_set_unix_ms(KIT_EPOCH_MS + 106000);
+		assert_string_equal(said(i, text), "401 token-expired");
+		kit_set_unix_ms(KIT_EPOCH_MS + 50000);
+		assert_string_equal(said(i, text), "in");
+		kit_set_unix_ms(KIT_EPOCH_MS - 106000);
+		assert_string_equal(said(i, text), "401 token-not-yet-valid");
+		kit_set_unix_ms(KIT_EPOCH_MS);
+		assert_string_equal(said(i, text), "in");
+		kit_stop(i);
+	}
+}
+
 /* ---- options ------------------------------------------------------------------------------- */
 
 static void refused(const char *words, sluice_instance *i)

@@ -260,6 +260,36 @@ TEST_WITH(keys_beyond_their_maximum_age_verify_nothing, each, NULL)
 	kit_stop(i);
 }
 
+/* Some servers take a key in the query. */
+TEST_WITH(the_query_of_a_url_is_not_shown, each, NULL)
+{
+	sluice_dependency d;
+	sluice_instance *i = kit_instance(&sluice_plugin_record, "issuer", IDP, "jwks",
+		"http://idp.example/keys?api-key=hush", "introspection.url",
+		"http://idp.example/ask?api-key=hush", "introspection.client_id", "a",
+		"introspection.client_secret", "hush", NULL);
+	kit_start(i);
+	kit_advance(5); /* nobody answers */
+	sluice_exchange *x =
+		kit_request(i, "GET", "/", "Authorization", "Bearer opaque-token", NULL);
+	kit_advance(100);
+	assert_string_equal(kit_code(x), "introspection-unavailable");
+	assert_null(strstr(kit_detail(x), "opaque-token"));
+	kit_end(x);
+	assert_true(kit_dependency(i, IDP, &d));
+	assert_true(sluice_str_is(d.source, "http://idp.example/keys"));
+	assert_null(memmem(d.text.data, d.text.len, "hush", 4));
+	kit_fetch_answer("http://idp.example/keys?api-key=hush", 200, keys_a);
+	kit_advance(1000);
+	const char *log = kit_log();
+	assert_non_null(strstr(log, "keys from http://idp.example/keys: "));
+	assert_non_null(strstr(log, "1 keys from http://idp.example/keys"));
+	assert_non_null(strstr(log, "introspection at http://idp.example/ask fails"));
+	assert_null(strstr(log, "hush"));
+	assert_null(strstr(log, "opaque-token"));
+	kit_stop(i);
+}
+
 static int setup(void **state)
 {
 	(void)state;

@@ -35,6 +35,8 @@ static const struct jwt_conf *options(const char *issuer, const char *const *mor
 }
 #define OPTIONS(...) options(IDP, (const char *const[7]){ __VA_ARGS__ })
 
+static void agree(const char *text);
+
 static enum reason check_whole(const struct jwt_conf *conf, const char *text)
 {
 	json_t *claims = json_read_object(text, strlen(text), 16);
@@ -323,6 +325,42 @@ TEST_WITH(tenants_share_a_discovery_document, each, after)
 	kit_end(x);
 }
 
+/* Keys of Entra ID say whose tokens they verify. */
+TEST_WITH(a_key_of_one_tenant_verifies_no_other, each, after)
+{
+#define ENTRA "https://login.microsoftonline.com/"
+	static const struct {
+		const char *kid, *tenant, *code;
+	} cases[] = { { "all", "t-1", NULL }, { "all", "t-2", NULL }, { "one", "t-1", NULL },
+		{ "one", "t-2", "token-issuer" }, { "none", "t-2", NULL } };
+	kit_file("keys.json",
+		mint_jwks(mint_jwk(MINT_P256, "all", "\"issuer\":\"" AZURE "\""),
+			mint_jwk(MINT_P256, "one", "\"issuer\":\"" ENTRA "t-1/v2.0\""),
+			mint_jwk(MINT_P256, "none", NULL), NULL));
+	for (unsigned several = 0; several < 2; several++) {
+		inst = kit_instance(&sluice_plugin_record, "issuer",
+			several ? "['" AZURE "', '" IDP "']" : AZURE, "tenants", "['*']", "jwks",
+			"file:keys.json", NULL);
+		kit_start(inst);
+		for (size_t n = 0; n < sizeof(cases) / sizeof(cases[0]); n++) {
+			const char *text = mint(MINT_P256, "ES256", cases[n].kid,
+				mint_text("{\"iss\":\"" ENTRA "%s/v2.0\",\"tid\":\"%s\",\"exp\":"
+					  "1700000100}",
+					cases[n].tenant, cases[n].tenant));
+			sluice_exchange *x = kit_request(inst, "GET", "/", "Authorization",
+				mint_text("Bearer %s", text), NULL);
+			const char *code = mint_text("%s", kit_code(x) ? kit_code(x) : "");
+			sluice_verdict verdict = kit_verdict(x);
+			kit_end(x);
+			assert_string_equal(code, cases[n].code ? cases[n].code : "");
+			assert_int_equal(verdict, cases[n].code ? SLUICE_REPLY : SLUICE_NEXT);
+			agree(text);
+		}
+		kit_stop(inst);
+	}
+	inst = NULL;
+}
+
 /* ---- step-up (RFC 9470) -------------------------------------------------------------------- */
 
 TEST_WITH(a_stronger_login, each, after)
@@ -458,6 +496,7 @@ TEST_WITH(an_explanation_agrees_with_the_request, each, after)
 		"\"aud\":\"api\",\"client_id\":\"shop\",\"exp\":1600000000",
 		"\"aud\":\"api\",\"client_id\":\"shop\",\"exp\":1700000100,\"nonce\":1",
 		"\"aud\":\"api\",\"client_id\":\"shop\",\"exp\":\"x\"",
+		"\"aud\":\"api\",\"client_id\":\"shop\",\"exp\":1e300",
 	};
 	kit_file("keys.json", mint_jwks(mint_jwk(MINT_P256, "a", NULL), NULL));
 	for (unsigned several = 0; several < 2; several++) {

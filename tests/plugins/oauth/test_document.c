@@ -65,6 +65,20 @@ TEST(what_is_not_json_is_refused)
 	expect(r, "idp: no time was left");
 }
 
+TEST(one_type_is_known_with_any_parameters)
+{
+	const sluice_str json = SLUICE_STR("application/json");
+	sluice_fetch_response r = ANSWER(200, "content-type", "Application/JSON ; charset=utf-8");
+	assert_true(document_has_type(&r, json));
+	assert_true(document_is_plain(&r));
+	r = ANSWER(200, "content-type", "text/plain", "content-encoding", "br");
+	assert_false(document_has_type(&r, json));
+	assert_false(document_is_plain(&r));
+	r = ANSWER(200);
+	assert_false(document_has_type(&r, json));
+	assert_true(document_is_plain(&r));
+}
+
 static uint64_t lifetime(sluice_fetch_response r)
 {
 	return document_lifetime(&r, NOW_MS);

@@ -363,3 +363,42 @@ def test_tokens_do_not_reach_the_log(gateway, rs256):
     assert {line.get("reason") for line in lines} == {None, "token-signature", "token-issuer", "token-malformed"}
     for token in tokens:
         assert token not in said and token.split(".")[2] not in said
+
+
+def test_a_token_reaches_no_log_no_page_and_no_shared_cache(gateway, rs256):
+    """At the level debug, wherever the token stands, and whatever becomes of it."""
+    g = gateway("""
+listeners:
+  - { name: public, address: "127.0.0.1:@public@" }
+plugins:
+  login:
+    use: jwt
+    issuer: "https://idp.test/"
+    jwks: "file:jwks.json"
+    from: [scheme:Bearer, "query:tok", "cookie:sid", "header:X-Tok"]
+    introspection: { url: "http://127.0.0.1:1/ask?key=hush-url", client_id: gw, client_secret: hush-secret, timeout: 200ms }
+routes:
+  - { name: all, match: { path: /* }, plugins: [login], respond: { status: 200, body: "in" } }
+""", files={"jwks.json": jwks(rs256)})
+    good, opaque = rs256.mint(), "opaque-0123456789-token"
+    secrets = [good, good.rpartition(".")[2], opaque, "hush-url", "hush-secret"]
+    pages = []
+
+    def ask(path="/", fields=()):
+        r = g.get(path, list(fields))
+        pages.append(str(r) + r.text)
+        return r.status, r.header("cache-control")
+    assert ask(f"/a?tok={good}&b=1") == (200, "private")
+    assert ask("/", bearer(good)) == (200, None)
+    assert ask("/", [("Cookie", f"sid={good}")]) == (200, None)
+    assert ask("/", [("X-Tok", good), ("Referer", f"http://a/?tok={good}")]) == (200, None)
+    assert ask(f"/?tok={good}x")[0] == 401
+    assert ask(f"/?tok={opaque}")[0] == 503
+    assert ask("/", bearer(opaque))[0] == 503
+    assert ask(f"/?tok={good}", bearer(good))[0] == 400
+    assert ask(f"/?%74ok={good}") == (200, "private")
+    g.access(9)
+    pages += [g.log(), g.access_path.read_text(), g.admin("/status").text, g.admin("/metrics").text]
+    assert "introspection at http://127.0.0.1:1/ask fails" in g.log()
+    for secret in secrets:
+        assert not [page for page in pages if secret in page], secret

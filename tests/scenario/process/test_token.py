@@ -1,4 +1,5 @@
 """`sluice token inspect` and `sluice token verify`: what a token says, and how a route judges it, rule by rule."""
+import hashlib
 import json
 import re
 import subprocess
@@ -8,7 +9,7 @@ import pytest
 
 from kit.gateway import find_program
 from kit.origin import reply
-from kit.tokens import ISSUER, SigningKey, forge, jwks, tamper
+from kit.tokens import ISSUER, SigningKey, b64, forge, jwks, tamper
 
 CONFIG = """
 listeners:
@@ -82,6 +83,36 @@ def test_inspect_of_an_encrypted_token(token):
 
 
 # ---- verify ----
+
+def thumbprint(key):
+    members = {k: v for k, v in key.jwk(kid=None, use=None, alg=None).items() if v is not None}
+    digest = hashlib.sha256(json.dumps(members, sort_keys=True, separators=(",", ":")).encode()).digest()
+    return members, b64(digest)
+
+
+def test_verify_of_a_token_that_is_bound_to_a_key(token):
+    config = CONFIG.replace("audience: none, mode: report", "dpop: accept")
+    holder = SigningKey("ES256")
+    jwk, jkt = thumbprint(holder)
+    bound = good(cnf={"jkt": jkt})
+
+    def verify(*more):
+        return token("verify", *more, "tried", stdin=bound, config=config)
+
+    def proof(url):
+        return holder.sign_raw({"typ": "dpop+jwt", "alg": "ES256", "jwk": jwk}, {
+            "htm": "POST", "htu": url, "iat": int(time.time()), "jti": "j", "ath": b64(hashlib.sha256(bound.encode()).digest())})
+    r = verify()
+    assert r.returncode == 3 and jkt in r.stdout and "a proof by this key with each request" in r.stdout, r.stdout + r.stderr
+    url = "https://api.test/tried"
+    r = verify("--proof", proof(url), "--method", "POST", "--url", url)
+    assert r.returncode == 0 and "ok    proof" in r.stdout, r.stdout + r.stderr
+    r = verify("--json", "--proof", proof(url), "--url", url)
+    assert r.returncode == 1 and failed(r)["tried"] == {"proof": "dpop-method"}
+    assert verify("--proof", proof(url)).returncode == 2 and verify("--url", url).returncode == 2
+    assert verify("--proof", proof(url), "--url", "api.test").returncode == 2
+
+
 
 def failed(result):
     """instance -> rules that the token fails, with their codes."""

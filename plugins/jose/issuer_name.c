@@ -1,12 +1,11 @@
 /* Names of issuers, and patterns for those of many tenants. See the header. */
 #include "issuer_name.h"
 
-#include "../jose/strict.h"
+#include "strict.h"
 
 static const sluice_str mark = { ISSUER_TENANT, sizeof(ISSUER_TENANT) - 1 };
 
-/* Where the mark begins; name.len: nowhere. */
-static size_t mark_at(sluice_str name)
+size_t issuer_name_mark(sluice_str name)
 {
 	for (size_t i = 0; i + mark.len <= name.len; i++) {
 		if (memcmp(name.data + i, mark.data, mark.len) == 0)
@@ -17,7 +16,7 @@ static size_t mark_at(sluice_str name)
 
 bool issuer_name_is_pattern(sluice_str name)
 {
-	return mark_at(name) < name.len;
+	return issuer_name_mark(name) < name.len;
 }
 
 /* The id of a tenant is one word: with a slash in it, `iss` could be the name of another issuer. */
@@ -46,22 +45,9 @@ bool issuer_name_fits(sluice_str name, const json_t *claims)
 	sluice_str iss, tenant;
 	if (!json_member_str(claims, "iss", &iss) || !iss.data)
 		return false;
-	size_t at = mark_at(name);
+	size_t at = issuer_name_mark(name);
 	if (at == name.len)
 		return sluice_str_eq(iss, name);
 	return json_member_str(claims, "tid", &tenant) && tenant.data &&
 		pattern_fits(name, at, iss, tenant);
-}
-
-sluice_str issuer_name_with(sluice_instance *inst, sluice_str name, sluice_str tenant)
-{
-	size_t at = mark_at(name);
-	if (at == name.len)
-		return name;
-	sluice_str end = sluice_str_skip(name, at + mark.len);
-	char *out = sluice_conf_alloc(inst, name.len + tenant.len + 1), *p = out;
-	p = sluice_str_put(p, (sluice_str){ name.data, at });
-	p = sluice_str_put(p, tenant);
-	p = sluice_str_put(p, end);
-	return (sluice_str){ out, (size_t)(p - out) };
 }
