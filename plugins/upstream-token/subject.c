@@ -446,7 +446,7 @@ static sluice_verdict await_endpoint(sluice_exchange *x, const struct token_conf
 		s->since_ns = sluice_now_ns();
 	uint64_t waited = (sluice_now_ns() - s->since_ns) / NS_OF_MS;
 	uint64_t left = waited < conf->wait ? conf->wait - waited : 0;
-	if (left && supply_is_coming(conf, left))
+	if (left && supply_is_coming(conf, sluice_published(x), left))
 		return sluice_await_publish(x, left, subject_run);
 	return refusal_unavailable(x, conf);
 }

@@ -39,6 +39,7 @@ struct supply {
 	char why[WHY];       /* of the last round; empty: it did not fail */
 	/* read by workers */
 	_Atomic int phase;
+	_Atomic uint64_t n_published;   /* values, the last one included */
 	_Atomic uint64_t next_ns;       /* when the next round begins; UINT64_MAX: none does */
 	_Atomic uint64_t doubt_from_ns; /* earlier than that nobody doubts the token */
 	_Atomic bool wants_doubt;
@@ -92,7 +93,7 @@ static bool copy(sluice_str s, sluice_str *out)
 }
 
 /* Also when nothing is new: it wakes those who wait, and what they see tells them to give up. */
-static void publish(const struct supply *s)
+static void publish(struct supply *s)
 {
 	struct supplied *p = calloc(1, sizeof(*p));
 	if (!p)
@@ -103,6 +104,7 @@ static void publish(const struct supply *s)
 	}
 	p->until_ns = s->until_ns;
 	p->is_doubted = s->is_doubted;
+	p->n = atomic_fetch_add(&s->n_published, 1) + 1;
 	sluice_publish(s->inst, p, supplied_free);
 }
 
@@ -171,12 +173,13 @@ static void plan(struct supply *s, uint64_t in_ms)
 
 /* ---- how a round ends ---------------------------------------------------------------------- */
 
-/* The phase changes last, so that a worker that sees the end also sees the result. */
+/* The phase changes when the result is published, which takes a moment to reach a worker: until
+ * then the worker sees that something is coming (supply_is_coming()). */
 static void end(struct supply *s)
 {
-	atomic_store(&s->phase, PHASE_IDLE);
 	s->is_lost = s->value && sluice_now_ns() >= s->until_ns;
 	publish(s);
+	atomic_store(&s->phase, PHASE_IDLE);
 	tell(s);
 	arm(s);
 }
@@ -409,10 +412,12 @@ void supply_refresh(const struct token_conf *conf)
 
 /* ---- from the workers ---------------------------------------------------------------------- */
 
-bool supply_is_coming(const struct token_conf *conf, uint64_t within_ms)
+bool supply_is_coming(const struct token_conf *conf, const struct supplied *seen,
+	uint64_t within_ms)
 {
 	const struct supply *s = conf->supply;
-	return atomic_load(&s->phase) != PHASE_IDLE ||
+	return atomic_load(&s->phase) != PHASE_IDLE || !seen ||
+		seen->n != atomic_load(&s->n_published) ||
 		atomic_load(&s->next_ns) <= sluice_now_ns() + within_ms * NS_OF_MS;
 }
 

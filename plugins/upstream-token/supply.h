@@ -16,6 +16,7 @@ struct supplied {
 	sluice_str endpoint; /* owned; data NULL: not found yet, or not looked for */
 	sluice_str value;    /* owned: the value of the field; data NULL: there was no token yet */
 	uint64_t until_ns;   /* the token is good until then */
+	uint64_t n;          /* how many there were, this one included */
 	/* an upstream has refused the token, and another one is on its way */
 	bool is_doubted;
 };
@@ -32,8 +33,10 @@ static inline bool supplied_is_good(const struct supplied *s)
 {
 	return s && s->value.data && !s->is_doubted && sluice_now_ns() < s->until_ns;
 }
-/* Worker: whether something new is on its way, or will be within so many ms. */
-bool supply_is_coming(const struct token_conf *conf, uint64_t within_ms);
+/* Worker: whether something newer than what it has seen is on its way, or will be within so many
+ * ms. */
+bool supply_is_coming(const struct token_conf *conf, const struct supplied *seen,
+	uint64_t within_ms);
 /* Worker: an upstream has answered 401 to the token. At most once in min_refresh does this lead to
  * a new one. */
 void supply_doubt(sluice_exchange *x, const struct token_conf *conf);

@@ -27,7 +27,7 @@ routes:
 CREDENTIALS = f'client_secret: "{SECRET}"'
 
 
-def start(gateway, issuer, up, credentials=CREDENTIALS, more="ready_wait: 10s"):
+def start(gateway, issuer, up, credentials=CREDENTIALS, more="ready_wait: 10s, wait: 20s"):
     return gateway(CONFIG, issuer=issuer.url, app=up.port, credentials=credentials, more=more)
 
 
@@ -85,7 +85,7 @@ def test_a_client_that_signs(gateway, provider, origin, rs256, tmp_path):
 
 def test_a_token_that_the_upstream_refuses_is_replaced(gateway, provider, origin, rs256):
     issuer, up = provider(rs256), origin(reply(200, b"in"))
-    g = start(gateway, issuer, up, more="ready_wait: 10s, min_refresh: 1s")
+    g = start(gateway, issuer, up, more="wait: 20s, min_refresh: 1s")
     assert g.get("/").status == 200
     time.sleep(1.1)  # min_refresh
     up.behave(reply(401, b"", [("WWW-Authenticate", "Bearer")]))
