@@ -1,11 +1,11 @@
 /* Proof of possession: from the request to the answer. */
 #include "dpop.h"
 
+#include "../shared/origin.h"
 #include "answer.h"
 #include "bearer.h"
 #include "dpop_nonce.h"
 #include "dpop_proof.h"
-#include "dpop_seen.h"
 #include "worker.h"
 
 /* ---- options ------------------------------------------------------------------------------- */
@@ -15,7 +15,7 @@ static int check_origin(sluice_instance *inst, struct dpop_conf *d)
 	sluice_str rest;
 	if (d->origin.len == 0)
 		return 0;
-	if (dpop_uri_split(d->origin, &d->origin_scheme, &d->origin_authority, &rest) &&
+	if (origin_split(d->origin, &d->origin_scheme, &d->origin_authority, &rest) &&
 		rest.len == 0)
 		return 0;
 	sluice_conf_error(inst, "dpop_origin", "is no scheme and host");
@@ -75,7 +75,7 @@ int dpop_check(sluice_instance *inst, struct jwt_conf *conf)
 	}
 	if (check_origin(inst, d) < 0 || check_nonce(inst, d) < 0)
 		return -1;
-	dpop_seen_init(inst, d);
+	seen_init(&d->seen, inst, d->store, "dpop");
 	sluice_own(inst, SLUICE_OWN_CREDENTIAL_FIELD, SLUICE_STR("dpop"));
 	sluice_secret(inst, SLUICE_SECRET_FIELD, SLUICE_STR("dpop"));
 	conf->asks.dpop_algs = names_of(inst, d->algorithms);
@@ -184,7 +184,7 @@ static sluice_verdict end(sluice_exchange *x, const struct jwt_conf *conf, enum 
 sluice_verdict dpop_answered(sluice_exchange *x, const struct jwt_conf *conf, sluice_status st,
 	const sluice_value *v)
 {
-	return end(x, conf, dpop_seen_answer(st, v));
+	return end(x, conf, seen_answer(st, v));
 }
 
 /* Check the proof; *ttl_ms is how long its like would be accepted. */
@@ -239,7 +239,10 @@ sluice_verdict dpop_judge(sluice_exchange *x, const struct jwt_conf *conf, struc
 	dpop_proof_fini(&proof);
 	if (why != REASON_NONE)
 		return refuse(x, conf, why);
-	enum seen seen = dpop_seen_note(x, &conf->dpop, proof.id, ttl_ms, then, &verdict);
+	const struct seen_note note = { .ttl_ms = ttl_ms,
+		.timeout_ms = conf->dpop.store_timeout,
+		.then = then };
+	enum seen seen = seen_note(x, &conf->dpop.seen, proof.id, &note, &verdict);
 	*is_then_s = seen == SEEN_LATER;
 	return *is_then_s ? verdict : end(x, conf, seen);
 }

@@ -2,7 +2,7 @@
  * Demonstrating proof of possession (RFC 9449): a token that names the thumbprint of a key in its
  * claim `cnf` is of use only to whoever has the private key, and shows so with each request by a
  * proof in the field DPoP. dpop_proof.c checks a proof, dpop_uri.c the URL that it names, nonce.c
- * makes and knows nonces, dpop_seen.c remembers the proofs that have come.
+ * makes and knows nonces, shared/seen.c remembers the proofs that have come.
  */
 #ifndef JWT_DPOP_H
 #define JWT_DPOP_H

@@ -2,7 +2,7 @@
 #ifndef JWT_DPOP_CONF_H
 #define JWT_DPOP_CONF_H
 
-#include <sluice/plugin.h>
+#include "../shared/seen.h"
 
 enum dpop_mode { DPOP_OFF, DPOP_ACCEPT, DPOP_REQUIRE };
 enum dpop_failure { DPOP_FAILURE_DENY, DPOP_FAILURE_ALLOW };
@@ -21,6 +21,7 @@ struct dpop_conf {
 
 	/* set by check() */
 	sluice_str origin_scheme, origin_authority;
+	struct seen_store seen;
 	unsigned char secret[DPOP_SECRET]; /* of nonces */
 };
 

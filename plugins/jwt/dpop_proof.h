@@ -4,10 +4,11 @@
 #define JWT_DPOP_PROOF_H
 
 #include "dpop_binding.h"
+#include "dpop_conf.h"
 #include "dpop_uri.h"
 #include "reason.h"
 
-enum { PROOF_MAX = 8192, PROOF_ID = 32, PROOF_MAX_JTI = 512 };
+enum { PROOF_MAX = 8192, PROOF_ID = SEEN_ID, PROOF_MAX_JTI = 512 };
 
 struct dpop_ask {
 	struct dpop_target target;

@@ -19,7 +19,4 @@ struct dpop_target {
  */
 bool dpop_uri_is(sluice_str url, const struct dpop_target *target);
 
-/* Split http(s)://AUTHORITY from what follows it. False: it is no such URL. */
-bool dpop_uri_split(sluice_str url, sluice_str *scheme, sluice_str *authority, sluice_str *rest);
-
 #endif

@@ -8,7 +8,7 @@
 #ifndef PLUGINS_KEY_AUTH_KEYS_H
 #define PLUGINS_KEY_AUTH_KEYS_H
 
-#include "entry.h"
+#include "../shared/entry.h"
 
 enum { KEY_DIGEST = 32, KEY_HEX = 2 * KEY_DIGEST };
 

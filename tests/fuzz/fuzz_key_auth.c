@@ -6,7 +6,7 @@
 #include "../shared/cookies.h"
 #include "keys.h"
 #include "reach.h"
-#include "rfc3339.h"
+#include "../shared/rfc3339.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

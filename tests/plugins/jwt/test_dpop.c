@@ -340,8 +340,8 @@ TEST(redis_remembers_for_several_gateways)
 	assert_int_equal(kit_verdict(x), SLUICE_NEXT);
 	assert_string_equal(kit_attr(x, "consumer"), "alice");
 	kit_end(x);
-	assert_memory_equal(r.command, "SET sluice:dpop:", 16);
-	assert_string_equal(r.command + 16 + 43, " 1 NX PX 65001");
+	assert_memory_equal(r.command, "SET sluice:dpop:instance:", 25);
+	assert_string_equal(r.command + 25 + 64, " 1 NX PX 65001");
 	r.reply = (sluice_value){ .type = SLUICE_V_NIL };
 	assert_string_equal(with(i, (struct proof){ 0 }), "dpop-replayed");
 	r.reply = (sluice_value){ .type = SLUICE_V_INT };

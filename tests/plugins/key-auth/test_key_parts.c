@@ -5,7 +5,7 @@
 #include "digests.h"
 #include "kit.h"
 #include "keys.h"
-#include "rfc3339.h"
+#include "../shared/rfc3339.h"
 #include "test.h"
 
 /* ---- times --------------------------------------------------------------------------------- */

@@ -1,6 +1,6 @@
 /* Times as RFC 3339 writes them: 2026-12-31T23:59:59Z. Any thread. */
-#ifndef PLUGINS_KEY_AUTH_RFC3339_H
-#define PLUGINS_KEY_AUTH_RFC3339_H
+#ifndef PLUGINS_SHARED_RFC3339_H
+#define PLUGINS_SHARED_RFC3339_H
 
 #include <sluice/str.h>
 

@@ -1,11 +1,11 @@
 /*
  * What is known of one key: whose it is, until when it counts, groups, and facts. A draft collects
  * it from a line of a file, from an option or from a store, and checks each piece. Packed, it is
- * one piece of memory, in the table of keys and in the cache; an entry shows what is packed. Any
- * thread.
+ * one piece of memory, in a table of keys or in a cache; an entry shows what is packed. Any thread.
+ * Compiled into each module whose clients have keys.
  */
-#ifndef PLUGINS_KEY_AUTH_ENTRY_H
-#define PLUGINS_KEY_AUTH_ENTRY_H
+#ifndef PLUGINS_SHARED_ENTRY_H
+#define PLUGINS_SHARED_ENTRY_H
 
 #include <sluice/str.h>
 
