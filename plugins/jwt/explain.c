@@ -252,7 +252,7 @@ static void tell_proof(struct explanation *e, const sluice_question *q, struct d
 	add_date(&e->wanted, now);
 	if (e->conf->dpop.nonce)
 		add(&e->wanted, "; a nonce, which is not judged here");
-	if (!dpop_uri_split(q->url, &ask.target.scheme, &ask.target.authority, &ask.target.path))
+	if (!origin_split(q->url, &ask.target.scheme, &ask.target.authority, &ask.target.path))
 		ask.target = (struct dpop_target){ .path = SLUICE_STR_NONE };
 	else if (!ask.target.path.data || ask.target.path.len == 0)
 		ask.target.path = SLUICE_STR("/");

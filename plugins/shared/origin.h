@@ -1,5 +1,5 @@
-/* Scheme and authority of an http URL, as clients know the gateway by them. Any thread. Compiled into
- * each module that needs it. */
+/* Scheme and authority of an http URL, as clients know the gateway by them. Any thread. Compiled
+ * into each module that needs it. */
 #ifndef PLUGINS_SHARED_ORIGIN_H
 #define PLUGINS_SHARED_ORIGIN_H
 

@@ -60,8 +60,8 @@ static sluice_verdict note_in_redis(sluice_exchange *x, const struct seen_store 
 		how->timeout_ms, how->then);
 }
 
-enum seen seen_note(sluice_exchange *x, const struct seen_store *s, const uint8_t id[static SEEN_ID],
-	const struct seen_note *how, sluice_verdict *verdict)
+enum seen seen_note(sluice_exchange *x, const struct seen_store *s,
+	const uint8_t id[static SEEN_ID], const struct seen_note *how, sluice_verdict *verdict)
 {
 	if (sluice_store_kind_of(s->store) != SLUICE_STORE_REDIS)
 		return note_in_memory(s->store, sluice_str_n((const char *)id, SEEN_ID),

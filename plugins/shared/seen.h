@@ -37,8 +37,8 @@ struct seen_note {
 };
 
 /* Worker: note the thing of that digest. */
-enum seen seen_note(sluice_exchange *x, const struct seen_store *s, const uint8_t id[static SEEN_ID],
-	const struct seen_note *how, sluice_verdict *verdict);
+enum seen seen_note(sluice_exchange *x, const struct seen_store *s,
+	const uint8_t id[static SEEN_ID], const struct seen_note *how, sluice_verdict *verdict);
 enum seen seen_answer(sluice_status st, const sluice_value *v);
 
 #endif

@@ -87,6 +87,12 @@ SCENARIOS = [
     Scenario("key-auth", "the plain GET, with an API key", 4000,
              {"plugin": "key-auth, keys: [{ sha256: d16a80956c32f3f5fb979bea408abac8c3eef6c54ecb234279e337146cf87b47, name: alice, facts: { plan: gold } }]"},
              options=("--field", "X-API-Key: key-of-alice")),
+    Scenario("hmac-auth", "the plain GET, with a signature by hmac-sha256", 4000, {"plugin": "hmac-auth, parameters: [keyid], replay: \"off\", "
+             "origin: \"http://perf.example\", keys: [{ keyid: perf, name: alice, secret: 0123456789abcdef0123456789abcdef }]"},
+             options=("--field", 'Signature-Input: s=("@method" "@authority" "@target-uri");keyid="perf"\r\n'
+                      "Signature: s=:+rKkoC7w9U4M9FNnM0l7ZbqD8TWMS0u0f0wg4x2gn5o=:")),
+    Scenario("upstream-signature", "the plain GET, signed for the server by hmac-sha256", 4000,
+             {"plugin": "upstream-signature, keyid: perf, secret: 0123456789abcdef0123456789abcdef"}),
     Scenario("cache", "GET of 1 KiB from the cache", 4000, {"plugin": "cache, ttl: 1h"}),
     Scenario("lua", "the plain GET, with a script that reads a field and sets one of the request and one of the response", 4000,
              {"plugin": "lua, script: \"function on_request() sluice.request.set('X-Path', sluice.request.get('Host') or 'none') end "

@@ -1,10 +1,12 @@
 """Every configuration of conf/ passes `sluice check` and starts as it stands, but for the ports."""
 import base64
+import hmac
 import json
 import re
 import shutil
 import socket
 import subprocess
+import time
 
 import pytest
 
@@ -184,6 +186,26 @@ def test_key_auth(example):
     assert r.header("ratelimit-policy") == '"per-partner";q=10;w=60'
     assert g.get("/api/", {"X-API-Key": "old-key"}).status == 401
     assert [g.get("/api/orders", {"X-API-Key": key}).status for key in ("acme-key", "initech-key")] == [200, 403]
+
+
+def test_hmac_auth(example):
+    """Signed by what RFC 9421 says."""
+    g = example("hmac-auth")
+    r = g.get("/orders")
+    assert (r.status, r.header("accept-signature")) == (401, 'sig=("@method" "@authority" "@target-uri" "content-digest");created')
+    host = "localhost"
+    params = f'("@method" "@authority" "@target-uri");created={int(time.time())};keyid="acme-1"'
+    base = f'"@method": GET\n"@authority": {host}\n"@target-uri": http://{host}/orders\n"@signature-params": {params}'
+    mac = base64.b64encode(hmac.digest(b"not a secret: it stands in conf/hmac-auth.yaml", base.encode(), "sha256")).decode()
+    assert g.get("/orders", {"Signature-Input": f"sig={params}", "Signature": f"sig=:{mac}:"}).body == b"hello acme\n"
+
+
+def test_upstream_signature(example):
+    g = example("upstream-signature")
+    assert g.get("/orders").body == b"hello gateway\n"
+    assert g.request("POST", "/orders", {}, body=b"a body").body == b"hello gateway\n"
+    with RawClient(g.listeners()[1]) as past:
+        assert past.get("/orders").status == 401
 
 
 def test_oidc(gateway, provider):

@@ -24,7 +24,7 @@ plugins/test_body_wait plugins/test_cache plugins/test_cache_rules plugins/test_
 plugins/test_conns plugins/test_error_pages plugins/test_events plugins/test_ext_auth plugins/test_ip_access
 plugins/test_jwt_keys plugins/test_jwt_upstream plugins/test_key_auth plugins/test_listener_plugins plugins/test_lua
 plugins/test_match_facts plugins/test_modules plugins/test_oidc_login plugins/test_oidc_sessions plugins/test_park plugins/test_plugins_h2 plugins/test_reroute
-plugins/test_upstream_token plugins/test_jwt_deny
+plugins/test_upstream_token plugins/test_jwt_deny plugins/test_signatures
 process/test_inherited process/test_listeners process/test_reload process/test_stop process/test_successor
 proxy/test_backpressure proxy/test_balance_ways proxy/test_client_leaves proxy/test_discover proxy/test_early_responses
 proxy/test_long_bodies proxy/test_mirror proxy/test_pool proxy/test_retries proxy/test_retry_rules proxy/test_route_limits
