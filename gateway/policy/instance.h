@@ -201,7 +201,7 @@ struct sluice_instance {
 	_Atomic bool refresh_asked;
 	struct timer timer; /* main thread's */
 	sluice_main_timer_fn on_timer;
-	struct list tasks; /* main thread: struct instance_task */
+	struct list tasks;     /* main thread: struct instance_task */
 	struct log_sink *sink; /* owned; NULL: no configuration has used the instance as one */
 	/* instead of freeing the instance, when its last reference is gone: takes one, and releases
 	 * it when the instance may go; NULL: it may go at once. Set by policy/sink. */

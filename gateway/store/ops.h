@@ -36,8 +36,8 @@ struct store_ops {
 		const sluice_str *argv, size_t argc, uint64_t timeout_ms);
 	/* A link of its own that follows the channel; the caller owns it, and holds the store and
 	 * the channel as long. */
-	struct redis_link *(*follow)(struct worker *w, struct sluice_store *s,
-		const struct redis_channel *c);
+	struct redis_link *(
+		*follow)(struct worker *w, struct sluice_store *s, const struct redis_channel *c);
 
 	/* Any thread. */
 	bool (*cell)(const struct sluice_store *s, sluice_str key, uint64_t now_ns,

@@ -14,6 +14,7 @@
 #include "../jose/jwe.h"
 #include "../jose/strict.h"
 #include "../jose/verify.h"
+#include "../shared/origin.h"
 #include "deny_list.h"
 #include "dpop.h"
 #include "introspect.h"

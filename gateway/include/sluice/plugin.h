@@ -60,7 +60,7 @@ typedef sluice_verdict (
 typedef struct sluice_dependency sluice_dependency; /* sluice/dependency.h */
 typedef struct sluice_follow sluice_follow;         /* sluice/follow.h, like the next */
 typedef struct sluice_main_ask sluice_main_ask;
-typedef struct sluice_conn sluice_conn;             /* a connection of a client: sluice/conn.h */
+typedef struct sluice_conn sluice_conn; /* a connection of a client: sluice/conn.h */
 /* A hook of a connection. */
 typedef sluice_verdict (*sluice_conn_hook)(sluice_conn *c, const void *conf);
 

@@ -158,7 +158,8 @@ static bool is_excused(const struct token *t)
 {
 	sluice_str header = { t->signed_text.data, t->signed_text.len - t->claims_text.len - 1 };
 	bool other_type = t->header.has_typ &&
-		!sluice_str_ieq((sluice_str){ t->header.typ, t->header.typ_len }, SLUICE_STR("JWT"));
+		!sluice_str_ieq((sluice_str){ t->header.typ, t->header.typ_len },
+			SLUICE_STR("JWT"));
 	return other_type || overflows(header) || overflows(t->claims_text);
 }
 
