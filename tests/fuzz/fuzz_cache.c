@@ -11,6 +11,14 @@
 #include "reach.h"
 #include "validator.h"
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void must(bool holds)
+{
+	if (!holds)
+		abort();
+}
+
 static void read_told(sluice_str text)
 {
 	sluice_str rest = text, part;
@@ -23,14 +31,6 @@ static void read_told(sluice_str text)
 	}
 	must(!rest.len);
 	(void)told_by(text);
-}
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool holds)
-{
-	if (!holds)
-		abort();
 }
 
 static bool is_number(uint64_t n)

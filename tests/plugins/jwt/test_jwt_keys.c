@@ -1,5 +1,6 @@
 /* Keys that come late, change, or are no longer believed, and the requests that wait for them. */
 #include <sluice/plugin.h>
+#include <sluice/str.h>
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -44,6 +44,7 @@ static sluice_instance *instance_here(void)
 	inst->id = ++id;
 	inst->refs = 1;
 	list_init(&inst->live);
+	list_init(&inst->tasks);
 	pthread_mutex_init(&inst->lock, NULL);
 	timer_init(&inst->timer, NULL);
 	arena_init(&inst->arena, 0);

@@ -91,6 +91,7 @@ static sluice_instance *instance_here(void)
 	inst->refs = 1;
 	inst->conf = inst;
 	list_init(&inst->live);
+	list_init(&inst->tasks);
 	pthread_mutex_init(&inst->lock, NULL);
 	timer_init(&inst->timer, NULL);
 	arena_init(&inst->arena, 0);
