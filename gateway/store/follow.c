@@ -21,7 +21,7 @@ static struct list channels = { &channels, &channels }; /* main thread */
 
 /* ---- telling ------------------------------------------------------------------------------- */
 
-/* A follower may go, or come, while others are told. */
+/* A follower may come while others are told. */
 static void channel_tell_state(struct store_channel *c)
 {
 	bool again = true;

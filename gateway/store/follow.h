@@ -9,7 +9,7 @@
 
 struct store_channel;
 
-/* The caller embeds it. The functions may add and remove followers. */
+/* The caller embeds it. The functions may add followers, and must not remove any. */
 struct store_follower {
 	struct list at;
 	struct store_channel *channel; /* NULL: it follows nothing */
