@@ -142,53 +142,75 @@ static enum reason verify(struct looking *l, const struct key *key, sluice_str b
 		why = reason_of(base_write(&base, &scratch, &l->message, &in->covers));
 	if (why != REASON_NONE)
 		return why;
-	if (BASE64_BYTES(base64.len) > sizeof(bytes))
+	if (BASE64_BYTES(base64.len) > sizeof(bytes)) {
+		out->has_guessed = true;
 		return REASON_WRONG;
+	}
 	size_t n = base64_decode(base64, bytes);
 	switch (sig_verify(&l->w->verifier, l->signers->set, key, text_from(&base, 0),
 		sluice_str_n((const char *)bytes, n))) {
 	case JOSE_OK:
 		note_use(l, out, text_from(&base, 0));
+		memcpy(out->print, signers_print(l->signers, key), sizeof(out->print));
 		return REASON_NONE;
 	case JOSE_NO_MEMORY:
 		return REASON_FAIL;
 	default:
+		out->has_guessed = true;
 		return REASON_WRONG;
 	}
 }
 
 /* ---- all of them --------------------------------------------------------------------------- */
 
+/* Whether a signature with that label may count. */
+static bool is_ours(const struct looking *l, sluice_str label)
+{
+	return !l->h->label.len || sluice_str_eq(label, l->h->label);
+}
+
 /* Whether the signature may count, which was read into the worker's input. */
-static bool is_candidate(const struct looking *l, sluice_str label)
+static bool has_tag(const struct looking *l)
 {
 	const struct sig_input *in = &l->w->input;
-	return (!l->h->label.len || sluice_str_eq(label, l->h->label)) &&
-		(!l->h->tag.len || ((in->given & INPUT_TAG) && sluice_str_eq(in->tag, l->h->tag)));
+	return !l->h->tag.len || ((in->given & INPUT_TAG) && sluice_str_eq(in->tag, l->h->tag));
+}
+
+/* The signature's list was read. */
+static enum reason look_at(struct looking *l, sluice_str base64, struct checked *out,
+	unsigned *tries)
+{
+	const struct sig_input *in = &l->w->input;
+	out->keyid = in->given & INPUT_KEYID ? in->keyid : SLUICE_STR("");
+	const struct key *key = signers_find(l->signers, out->keyid, &out->who);
+	if (key) {
+		++*tries;
+		return verify(l, key, base64, out);
+	}
+	out->has_guessed = true;
+	return REASON_KEY;
 }
 
 /* The first that is right counts. If none is, the reason is that of the first whose key is known.
- */
+ * One that cannot be read, as others may have made it, is passed over. */
 static enum reason look(struct looking *l, const struct signatures *s, struct checked *out)
 {
 	enum reason first = REASON_MISSING;
 	struct sig_input *in = &l->w->input;
 	unsigned tries = 0;
 	for (size_t i = 0; i < s->n && tries < CHECK_TRIES; i++) {
-		if (!input_read(s->v[i].list, in))
-			return REASON_MALFORMED;
-		if (!is_candidate(l, s->v[i].label))
+		unsigned before = tries;
+		enum reason why = REASON_MALFORMED;
+		if (!is_ours(l, s->v[i].label))
 			continue;
-		out->keyid = in->given & INPUT_KEYID ? in->keyid : SLUICE_STR("");
-		const struct key *key = signers_find(l->signers, out->keyid, &out->who);
-		if (!key) {
-			first = first == REASON_MISSING ? REASON_KEY : first;
-			continue;
+		if (input_read(s->v[i].list, in)) {
+			if (!has_tag(l))
+				continue;
+			why = look_at(l, s->v[i].base64, out, &tries);
 		}
-		enum reason why = verify(l, key, s->v[i].base64, out);
 		if (why == REASON_NONE || why == REASON_FAIL)
 			return why;
-		if (tries++ == 0)
+		if (first == REASON_MISSING || (tries == 1 && before == 0))
 			first = why;
 	}
 	return first;

@@ -12,12 +12,14 @@ struct checked {
 	sluice_str keyid;    /* borrowed from the request, or from the worker's memory */
 	uint64_t ttl_ms;     /* for how long its like would be accepted */
 	bool covers_digest;  /* Content-Digest */
+	bool has_guessed;    /* of those that were looked at before, one was a guess at a key */
 	bool is_good_once;   /* it has to be noted */
 	uint8_t id[SEEN_ID]; /* by which it is known again, if so */
+	uint8_t print[SIGNER_PRINT]; /* of its key */
 };
 
-/* REASON_NONE: one of the signatures is right. Whether it was used before, and what the body is,
- * are left to be looked at. */
+/* *out is zeroed before. REASON_NONE: one of the signatures is right. Whether it was used before,
+ * and what the body is, are left to be looked at. Otherwise has_guessed alone is of use. */
 enum reason check_request(sluice_exchange *x, const struct hmac_auth *h, struct checked *out);
 
 #endif

@@ -83,8 +83,8 @@ static const sluice_option hmac_auth_options[] = {
 		.max = "10s", .doc = "how long a request waits for the store"),
 	SLUICE_OPTION(SLUICE_T_STR, H, origin, .max = "300",
 		.doc = "scheme and host by which clients know the gateway, such as "
-		       "https://api.example.com; left out: what the request says, or what a "
-		       "trusted proxy says of it"),
+		       "https://api.example.com; left out: the host of the request, and the scheme "
+		       "that it or a trusted proxy says"),
 	SLUICE_OPTION(SLUICE_T_STRS, H, groups, .max = "64",
 		.doc = "groups of which a key must be in one; else 403"),
 	SLUICE_OPTION(SLUICE_T_STR, H, realm, .max = "128",

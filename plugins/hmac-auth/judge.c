@@ -18,22 +18,27 @@ struct waiting {
 	bool is_good_once;
 	uint64_t ttl_ms;
 	uint8_t id[SEEN_ID];
+	uint8_t print[SIGNER_PRINT]; /* of the key that verified it */
 };
 
 /* ---- the end ------------------------------------------------------------------------------- */
 
-/* The key may have gone while the request waited. */
-static sluice_verdict admit(sluice_exchange *x, const struct hmac_auth *h, sluice_str keyid)
+/* While the request waited its key may have gone or expired, or its keyid may have become another
+ * one's. */
+static sluice_verdict admit(sluice_exchange *x, const struct hmac_auth *h, const struct waiting *w)
 {
 	const struct signers *signers = sluice_published(x);
 	struct entry who;
 	if (!signers)
 		return SLUICE_FAIL;
-	return signers_find(signers, keyid, &who) ? answer_admit(x, h, &who)
-						  : answer_refuse(x, h, REASON_KEY, 0);
+	const struct key *key = signers_find(signers, w->keyid, &who);
+	if (!key || memcmp(signers_print(signers, key), w->print, sizeof(w->print)) != 0)
+		return answer_refuse(x, h, REASON_KEY, 0);
+	return entry_is_expired(&who, sluice_unix_ms()) ? answer_refuse(x, h, REASON_KEY_EXPIRED, 0)
+							: answer_admit(x, h, &who);
 }
 
-static sluice_verdict end(sluice_exchange *x, const struct hmac_auth *h, sluice_str keyid,
+static sluice_verdict end(sluice_exchange *x, const struct hmac_auth *h, const struct waiting *w,
 	enum seen seen)
 {
 	if (seen == SEEN_BEFORE)
@@ -42,14 +47,14 @@ static sluice_verdict end(sluice_exchange *x, const struct hmac_auth *h, sluice_
 		return answer_refuse(x, h, REASON_STORE, 1);
 	if (seen == SEEN_DOWN)
 		sluice_note(x, "signature-store-down");
-	return admit(x, h, keyid);
+	return admit(x, h, w);
 }
 
 static sluice_verdict noted(sluice_exchange *x, const void *conf, sluice_status st,
 	const sluice_value *v)
 {
 	const struct waiting *w = sluice_state(x, sizeof(*w));
-	return w ? end(x, conf, w->keyid, seen_answer(st, v)) : SLUICE_FAIL;
+	return w ? end(x, conf, w, seen_answer(st, v)) : SLUICE_FAIL;
 }
 
 static sluice_verdict note(sluice_exchange *x, const struct hmac_auth *h, const struct waiting *w)
@@ -59,9 +64,9 @@ static sluice_verdict note(sluice_exchange *x, const struct hmac_auth *h, const 
 		.then = noted };
 	sluice_verdict verdict = SLUICE_FAIL;
 	if (!w->is_good_once)
-		return admit(x, h, w->keyid);
+		return admit(x, h, w);
 	enum seen seen = seen_note(x, &h->seen, w->id, &how, &verdict);
-	return seen == SEEN_LATER ? verdict : end(x, h, w->keyid, seen);
+	return seen == SEEN_LATER ? verdict : end(x, h, w, seen);
 }
 
 /* ---- the body ------------------------------------------------------------------------------ */
@@ -114,6 +119,7 @@ static bool keep(sluice_exchange *x, const struct checked *c, struct waiting *w)
 	w->is_good_once = c->is_good_once;
 	w->ttl_ms = c->ttl_ms;
 	memcpy(w->id, c->id, sizeof(w->id));
+	memcpy(w->print, c->print, sizeof(w->print));
 	return true;
 }
 
@@ -151,11 +157,6 @@ static sluice_str digest_of(sluice_str keyid, uint8_t out[SHA256_DIGEST_LENGTH])
 	return sluice_str_n((const char *)out, SHA256_DIGEST_LENGTH);
 }
 
-static bool is_guess(enum reason why)
-{
-	return why == REASON_KEY || why == REASON_WRONG;
-}
-
 sluice_verdict judge_on_request(sluice_exchange *x, const void *conf)
 {
 	const struct hmac_auth *h = conf;
@@ -163,7 +164,7 @@ sluice_verdict judge_on_request(sluice_exchange *x, const void *conf)
 	struct checked c = { .keyid = SLUICE_STR("") };
 	uint64_t retry_s;
 	enum reason why = check_request(x, h, &c);
-	if (is_guess(why) && !guess_take(&h->guess, client(x), &retry_s))
+	if (why != REASON_NONE && c.has_guessed && !guess_take(&h->guess, client(x), &retry_s))
 		return answer_refuse(x, h, REASON_LIMITED, retry_s);
 	if (why != REASON_NONE)
 		return answer_refuse(x, h, why, 0);

@@ -2,6 +2,7 @@
 #include "signers.h"
 
 #include <openssl/crypto.h>
+#include <openssl/sha.h>
 #include <stdlib.h>
 
 #include "../httpsig/sig_key.h"
@@ -54,6 +55,24 @@ static const char *read_key(struct key *key, const struct made *m)
 			 : sig_key_public(key, m->public_key, &alg);
 }
 
+static uint8_t *put_digest(uint8_t *at, sluice_str text)
+{
+	(void)SHA256((const uint8_t *)text.data, text.len, at);
+	return at + SHA256_DIGEST_LENGTH;
+}
+
+static void make_print(const struct made *m, sluice_str packed, uint8_t out[SIGNER_PRINT])
+{
+	_Static_assert((int)SIGNER_PRINT == (int)SHA256_DIGEST_LENGTH, "a digest");
+	uint8_t parts[3 * SHA256_DIGEST_LENGTH + 1];
+	uint8_t *at = put_digest(parts, m->secret);
+	at = put_digest(at, m->public_key);
+	at = put_digest(at, packed);
+	*at = (uint8_t)m->alg;
+	(void)SHA256(parts, sizeof(parts), out);
+	OPENSSL_cleanse(parts, sizeof(parts));
+}
+
 static const char *add(struct signers *s, const struct made *m)
 {
 	struct key *key = &s->set->v[s->set->n];
@@ -69,8 +88,9 @@ static const char *add(struct signers *s, const struct made *m)
 	struct packed *p = &s->v[s->set->n++]; /* the set frees the key from here on */
 	if (!key_set_kid(key, m->keyid) || !make_room(s, size))
 		return "finds no memory";
-	*p = (struct packed){ s->used, size, m->line };
+	*p = (struct packed){ .at = s->used, .len = size, .line = m->line };
 	draft_pack(&m->draft, s->text + s->used);
+	make_print(m, sluice_str_n(s->text + s->used, size), p->print);
 	s->used += size;
 	return NULL;
 }
@@ -246,6 +266,11 @@ void signers_free(void *signers)
 size_t signers_count(const struct signers *s)
 {
 	return s->set->n;
+}
+
+const uint8_t *signers_print(const struct signers *s, const struct key *key)
+{
+	return s->v[key - s->set->v].print;
 }
 
 const struct key *signers_find(const struct signers *s, sluice_str keyid, struct entry *out)

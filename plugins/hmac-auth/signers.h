@@ -8,7 +8,7 @@
 #include "../jose/keys.h"
 #include "../shared/entry.h"
 
-enum { SIGNERS_MAX = 10000, KEYID_MAX = 255 };
+enum { SIGNERS_MAX = 10000, KEYID_MAX = 255, SIGNER_PRINT = 32 };
 
 /* a key of the options */
 struct signer_option {
@@ -31,8 +31,9 @@ struct signers {
 	struct packed {
 		size_t at, len; /* of the packed entry, in text */
 		size_t line;    /* where the file has it; 0: an option */
-	} * v;                  /* owned: one for each key of the set */
-	char *text;             /* owned: the packed entries */
+		uint8_t print[SIGNER_PRINT];
+	} * v;      /* owned: one for each key of the set */
+	char *text; /* owned: the packed entries */
 	size_t used, room;
 };
 
@@ -49,6 +50,8 @@ size_t signers_count(const struct signers *s);
 /* The key of that keyid, as it stands in the request; the entry lives as long as s. NULL: there is
  * none. */
 const struct key *signers_find(const struct signers *s, sluice_str keyid, struct entry *out);
+/* What tells the key and its entry from all others: a digest of both. key: of signers_find(). */
+const uint8_t *signers_print(const struct signers *s, const struct key *key);
 /* Why this cannot be a keyid, or a tag: the rest of a sentence; NULL: it can. */
 const char *signers_text_refused(sluice_str text);
 

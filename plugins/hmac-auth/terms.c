@@ -52,11 +52,10 @@ enum reason terms_check(const struct hmac_auth *h, const struct sig_input *in, b
 
 uint64_t terms_last(const struct hmac_auth *h, const struct sig_input *in, uint64_t now_ms)
 {
-	uint64_t until = UINT64_MAX, expires;
+	uint64_t until = UINT64_MAX;
 	if (in->given & INPUT_CREATED)
 		until = (uint64_t)in->created * MS + h->max_age + h->leeway;
-	expires = (uint64_t)in->expires * MS + h->leeway;
-	if ((in->given & INPUT_EXPIRES) && expires < until)
-		until = expires;
+	if ((in->given & INPUT_EXPIRES) && (uint64_t)in->expires * MS + h->leeway < until)
+		until = (uint64_t)in->expires * MS + h->leeway;
 	return until - now_ms + 1;
 }

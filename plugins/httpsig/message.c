@@ -63,11 +63,7 @@ enum message_body message_body(sluice_exchange *x)
 {
 	uint64_t n;
 	sluice_str length = sluice_field(x, SLUICE_REQUEST, SLUICE_STR("content-length"));
-	if (length.data)
-		return sluice_str_u64(length, &n) && n == 0 ? MESSAGE_NO_BODY : MESSAGE_BODY;
-	if (!sluice_str_starts(sluice_get(x, SLUICE_I_PROTOCOL), SLUICE_STR("HTTP/1")))
+	if (!length.data)
 		return MESSAGE_UNTOLD;
-	return sluice_field(x, SLUICE_REQUEST, SLUICE_STR("transfer-encoding")).data
-		? MESSAGE_BODY
-		: MESSAGE_NO_BODY;
+	return sluice_str_u64(length, &n) && n == 0 ? MESSAGE_NO_BODY : MESSAGE_BODY;
 }

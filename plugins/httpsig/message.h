@@ -27,7 +27,9 @@ sluice_str message_field(struct text *scratch, const struct sig_message *m, slui
 /* That of an exchange, by the URL of that scheme and authority. */
 void message_of(struct sig_message *m, sluice_exchange *x, sluice_str scheme, sluice_str authority);
 
-/* Whether the head of a request says that there is a body. HTTP/2 need not say it. */
+/* Whether the head of a request says that there is a body. Most say nothing that can be relied on:
+ * HTTP/2 need not, plugins do not see Transfer-Encoding, nor Content-Length where the client names
+ * it in Connection. */
 enum message_body { MESSAGE_NO_BODY, MESSAGE_BODY, MESSAGE_UNTOLD };
 enum message_body message_body(sluice_exchange *x);
 

@@ -71,13 +71,15 @@ static bool read_number(sluice_str *s, struct sf_bare *out)
 	if (digits == 0 || digits > 15)
 		return false;
 	if (take(s, '.')) {
+		if (digits > 12)
+			return false;
 		out->type = SF_DECIMAL;
 		while (sluice_is_digit(first(*s)) && fraction <= 3) {
 			n = n * 10 + (first(*s) - '0');
 			*s = sluice_str_skip(*s, 1);
 			fraction++;
 		}
-		if (digits > 12 || fraction == 0 || fraction > 3)
+		if (fraction == 0 || fraction > 3)
 			return false;
 		for (; fraction < 3; fraction++)
 			n *= 10;

@@ -91,7 +91,8 @@ static sluice_str choose_label(const struct upstream_signature *c, const struct 
 
 /* ---- what is signed ------------------------------------------------------------------------ */
 
-/* What the request does not have is left out. */
+/* What the request does not have is left out, and so is what the client has malformed: components
+ * themselves were judged with the options. */
 static enum base_result choose_components(const struct upstream_signature *c,
 	struct signature_worker *w, const struct sig_message *m)
 {
@@ -103,7 +104,7 @@ static enum base_result choose_components(const struct upstream_signature *c,
 		enum base_result r = base_component(&value, &scratch, m, item);
 		if (r == BASE_OK)
 			w->list.v[w->list.n++] = *item;
-		else if (r != BASE_ABSENT)
+		else if (r != BASE_ABSENT && r != BASE_MALFORMED)
 			return r;
 	}
 	return BASE_OK;

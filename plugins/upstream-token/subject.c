@@ -203,6 +203,8 @@ enum blame {
 	BLAME_CLIENT = '2', /* it may not have a token for this upstream */
 };
 
+enum { REFUSAL_LEN = 1 }; /* of what is remembered of one: whom it blames; no token is as short */
+
 /* RFC 8693 2.2.2 has invalid_request for a token that is invalid "for any reason, or unacceptable
  * based on policy". The others are those of RFC 6749 5.2, RFC 6750 3.1 and RFC 8707 2. */
 static enum blame blame_of(const char *word)
@@ -233,7 +235,7 @@ static void remember_refusal(const struct token_conf *conf, const struct subject
 	if (conf->subject.negative_ttl)
 		(void)sluice_object_put(conf->subject.shared->refused, key_of(s),
 			&(sluice_object_new){ .size = sizeof(sluice_object_new),
-				.data = sluice_str_n(&byte, 1),
+				.data = sluice_str_n(&byte, REFUSAL_LEN),
 				.ttl_ms = conf->subject.negative_ttl });
 }
 
@@ -245,7 +247,8 @@ static bool recall_refusal(sluice_exchange *x, const struct token_conf *conf,
 	sluice_object *o = sluice_object_get(conf->subject.shared->refused, key_of(s));
 	if (!o)
 		return false;
-	bool counts = sluice_object_fresh_for(o) > 0 &&
+	/* its cache may be the one of tokens of an instance with such a name */
+	bool counts = sluice_object_data(o).len == REFUSAL_LEN && sluice_object_fresh_for(o) > 0 &&
 		sluice_object_age(o) < conf->subject.negative_ttl;
 	enum blame blame = (enum blame)sluice_object_data(o).data[0];
 	sluice_object_release(o);
@@ -259,7 +262,7 @@ static bool recall(sluice_exchange *x, const struct token_conf *conf, struct sub
 	sluice_verdict *verdict)
 {
 	sluice_object *o = sluice_object_get(conf->subject.shared->tokens, key_of(s));
-	if (o && sluice_object_fresh_for(o) > 0) {
+	if (o && sluice_object_data(o).len > REFUSAL_LEN && sluice_object_fresh_for(o) > 0) {
 		sluice_object_release(s->object);
 		s->object = o;
 		s->value = sluice_object_data(o);

@@ -72,6 +72,13 @@ static sluice_exchange *signed_get(sluice_instance *i, const char *lines, const 
 	return x;
 }
 
+/* The request comes, and has no body. */
+static void ask(sluice_exchange *x)
+{
+	if (kit_run(x) == SLUICE_WAIT)
+		(void)kit_body_in(x, SLUICE_REQUEST, "", 0, true);
+}
+
 static const char *end_of(sluice_exchange *x)
 {
 	static char code[64];
@@ -86,7 +93,7 @@ static const char *end_of(sluice_exchange *x)
 static const char *code_of(sluice_instance *i, const char *lines, const char *list)
 {
 	sluice_exchange *x = signed_get(i, lines, list);
-	(void)kit_run(x);
+	ask(x);
 	return end_of(x);
 }
 
@@ -94,8 +101,7 @@ TEST_WITH(a_right_signature, setup, NULL)
 {
 	sluice_instance *i = started("keys", KEYS);
 	sluice_exchange *x = signed_get(i, LINES, COVERS PARAMS);
-	if (kit_run(x) == SLUICE_WAIT)
-		(void)kit_body_in(x, SLUICE_REQUEST, "", 0, true);
+	ask(x);
 	assert_int_equal(kit_verdict(x), SLUICE_NEXT);
 	assert_string_equal(kit_attr(x, "consumer"), "acme");
 	assert_string_equal(kit_attr(x, "groups"), "ops");
@@ -249,7 +255,7 @@ TEST_WITH(one_of_several_signatures_counts, setup, NULL)
 	sluice_exchange *x = signed_get(i, LINES, COVERS PARAMS ";tag=\"app\"");
 	kit_add_header(x, SLUICE_REQUEST, "Signature-Input", "other=();keyid=\"proxy\"");
 	kit_add_header(x, SLUICE_REQUEST, "Signature", "other=:AAAA:");
-	(void)kit_run(x);
+	ask(x);
 	assert_string_equal(end_of(x), "");
 	assert_string_equal(code_of(i, LINES, COVERS PARAMS), "signature-missing");
 	assert_string_equal(code_of(i, LINES, COVERS PARAMS ";tag=\"other\""), "signature-missing");
@@ -260,14 +266,27 @@ TEST_WITH(groups_and_what_goes_on, setup, NULL)
 {
 	sluice_instance *i = started("keys", KEYS, "groups", "[ops]", "forward_signature", "false");
 	sluice_exchange *x = signed_get(i, LINES, COVERS PARAMS);
-	if (kit_run(x) == SLUICE_WAIT)
-		(void)kit_body_in(x, SLUICE_REQUEST, "", 0, true);
+	ask(x);
 	assert_int_equal(kit_verdict(x), SLUICE_NEXT);
 	assert_null(kit_header(x, SLUICE_REQUEST, "Signature"));
 	assert_null(kit_header(x, SLUICE_REQUEST, "Signature-Input"));
 	kit_end(x);
 	assert_string_equal(code_of(i, LINES, COVERS ";created=" NOW ";keyid=\"old-1\""),
 		"signature-group");
+	kit_stop(i);
+}
+
+TEST_WITH(guesses_behind_an_old_signature_are_counted, setup, NULL)
+{
+	sluice_instance *i = started("keys", KEYS, "failures", "1/min");
+	for (int n = 0; n < 2; n++) {
+		sluice_exchange *x = kit_exchange(i, "GET", "/a?b=1");
+		kit_add_header(x, SLUICE_REQUEST, "Signature-Input",
+			"a=" COVERS ";created=1;keyid=\"acme-1\", b=" COVERS PARAMS);
+		kit_add_header(x, SLUICE_REQUEST, "Signature", "a=:AAAA:, b=:AAAA:");
+		ask(x);
+		assert_string_equal(end_of(x), n ? "signature-limited" : "signature-expired");
+	}
 	kit_stop(i);
 }
 

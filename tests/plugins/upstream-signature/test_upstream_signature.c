@@ -69,8 +69,18 @@ TEST_WITH(the_digest_is_that_of_the_body, setup, NULL)
 	assert_string_equal(kit_header(x, SLUICE_REQUEST, "Content-Digest"),
 		"sha-256=:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=:");
 	kit_end(x);
-	x = kit_request(i, "GET", "/", NULL);
+	x = kit_request(i, "POST", "/", "Content-Length", "0", NULL);
 	assert_false(kit_body_wanted(x, SLUICE_REQUEST));
+	kit_end(x);
+	/* the head need not say that there is a body */
+	x = kit_request(i, "POST", "/", NULL);
+	(void)kit_body_in(x, SLUICE_REQUEST, "{\"hello\": \"world\"}", 18, true);
+	assert_string_equal(kit_header(x, SLUICE_REQUEST, "Content-Digest"),
+		"sha-256=:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=:");
+	kit_end(x);
+	x = kit_request(i, "GET", "/", NULL);
+	(void)kit_body_in(x, SLUICE_REQUEST, "", 0, true);
+	assert_null(kit_header(x, SLUICE_REQUEST, "Content-Digest"));
 	kit_end(x);
 	kit_stop(i);
 }

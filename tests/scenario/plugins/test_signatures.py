@@ -5,6 +5,7 @@ import functools
 import hashlib
 import hmac
 import re
+import socket
 import time
 
 import pytest
@@ -132,6 +133,13 @@ def sign(key, keyid, values, covers, created=None, more="", label="sig1"):
     return [("Signature-Input", f"{label}={listed}"), ("Signature", f"{label}=:{b64(key.sign(base.encode()))}:")]
 
 
+def raw(port, message):
+    """What is answered on a connection that asks once."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as s:
+        s.sendall(message.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
+        return b"".join(iter(lambda: s.recv(65536), b""))
+
+
 def request(g, method="GET", path="/a", query="", body=None):
     """What a client knows of its request."""
     host = "localhost"
@@ -194,6 +202,31 @@ def test_http2_need_not_say_that_there_is_a_body(running):
         assert r.status == 401 and b"signature-covers" in r.body and len(g.up.requests) == n
 
 
+def test_a_body_that_no_field_tells_of_is_seen(running):
+    """Plugins see no Transfer-Encoding, and no Content-Length that the client names in Connection."""
+    g = running
+    fields = sign(MAC, "mac", request(g, "POST"), COVERS)
+    head = "".join(f"{name}: {value}\r\n" for name, value in [("Host", "localhost"), *fields])
+    n = len(g.up.requests)
+    for more in ("Transfer-Encoding: chunked\r\n\r\n6\r\na body\r\n0\r\n\r\n", "Connection: content-length\r\nContent-Length: 6\r\n\r\na body"):
+        answer = raw(g.port(), f"POST /a HTTP/1.1\r\n{head}{more}".encode())
+        assert answer.startswith(b"HTTP/1.1 401 ") and b"signature-covers" in answer, more
+    assert len(g.up.requests) == n
+    answer = raw(g.port(), f"POST /a HTTP/1.1\r\n{head}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n".encode())
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    for path in ("/ed25519", "/ecdsa-p256-sha256"):
+        head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\n"
+        assert raw(g.port(), f"{head}Transfer-Encoding: chunked\r\n\r\n6\r\na body\r\n0\r\n\r\n".encode()).startswith(b"HTTP/1.1 200 ")
+        assert g.up.requests[-1].fields.get("content-digest") == f"sha-512=:{b64(hashlib.sha512(b'a body').digest())}:"
+
+
+def test_the_signatures_of_others_are_passed_over(running):
+    g = running
+    (theirs, mark), (ours, value) = (("proxy=(\"@method\");expires=1.5", "proxy=:AAAA:"), (f[1] for f in sign(MAC, "mac", request(g), COVERS)))
+    assert g.get("/a", [("Signature-Input", f"{theirs}, {ours}"), ("Signature", f"{mark}, {value}")]).status == 200
+    assert refusal(g.get("/a", [("Signature-Input", theirs), ("Signature", mark)])) == "signature-malformed"
+
+
 def test_replays_and_times(running):
     g = running
     once = sign(MAC, "mac", request(g), COVERS, more=';nonce="n-1"')
@@ -203,6 +236,23 @@ def test_replays_and_times(running):
     (g.folder / "keys").write_text("# nobody\n")
     g.wait_log("keys has changed: 0 keys")
     assert refusal(g.get("/a", sign(MAC, "mac", request(g), COVERS))) == "signature-key"
+
+
+def test_a_keyid_that_is_given_away_while_the_body_comes(running):
+    """The request was signed by the key that there was: it is not that of the next owner."""
+    g = running
+    body = b"a body"
+    values = request(g, "POST", body=body)
+    fields = [("Host", "localhost"), *sign(MAC, "mac", values, (*COVERS, "content-digest")), ("Content-Digest", values["content-digest"])]
+    head = "".join(f"{name}: {value}\r\n" for name, value in fields)
+    with socket.create_connection(("127.0.0.1", g.port()), timeout=10) as s:
+        s.sendall(f"POST /a HTTP/1.1\r\n{head}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body[:1])
+        n = len(g.up.requests)
+        (g.folder / "keys").write_text(f"mac other secret=base64:{b64(SECRET[::-1].encode())}\n")
+        g.wait_log("keys has changed: 1 key")
+        s.sendall(body[1:])
+        answer = b"".join(iter(lambda: s.recv(65536), b""))
+    assert b"signature-key" in answer and len(g.up.requests) == n
 
 
 def test_alternatives_and_the_url_as_clients_know_it(running):
