@@ -29,8 +29,8 @@ const sluice_option deny_list_options[] = {
 		       "max_entries: deny requests with 503, or allow those whose token is not "
 		       "known to be on it"),
 	OPT_TERM(UINT, max_entries, .def = "100000", .min = "1", .max = "10000000",
-		.doc = "how many members the list may have, at some 75 bytes each, and twice that "
-		       "while it is read"),
+		.doc = "how many members the list may have, at some 75 bytes each, and 115 while "
+		       "it is read"),
 	OPT_TERM(DURATION, ready_wait, .def = "0", .max = "1h",
 		.doc = "how long after its start the gateway is not ready (/readyz) while the "
 		       "list was never read; 0: it does not wait for it"),
@@ -52,6 +52,7 @@ int deny_list_check(sluice_instance *inst, struct jwt_conf *conf)
 		sluice_conf_error(inst, "deny.max_stale", "is shorter than deny.refresh");
 		return -1;
 	}
+	d->terms.leeway = conf->leeway;
 	d->sub = sluice_conf_alloc(inst, sizeof *d->sub);
 	*d->sub = (struct deny_sub){ .inst = inst,
 		.terms = &d->terms,
@@ -79,7 +80,9 @@ void deny_list_stop(struct jwt_conf *conf)
 enum reason deny_list_judge(const struct jwt_conf *conf, const struct deny_view *v,
 	const struct deny_ids *ids)
 {
-	if (v->table && deny_ids_are_on(ids, v->table, (uint32_t)(sluice_unix_ms() / 1000)))
+	/* a member whose score is the token's `exp` matters for as long as that token is accepted
+	 */
+	if (v->table && deny_ids_are_on(ids, v->table, deny_over_at(conf->leeway)))
 		return REASON_TOKEN_REVOKED;
 	bool is_known = v->state == DENY_CURRENT || v->state == DENY_STALE;
 	return is_known || conf->deny.on_failure == DENY_FAILURE_ALLOW

@@ -38,7 +38,8 @@ static void published_free(void *value)
 
 const struct deny_view *issuers_deny(const void *published)
 {
-	return &((const struct published *)published)->deny;
+	static const struct deny_view none = { .state = DENY_AWAITED, .is_coming = false };
+	return published ? &((const struct published *)published)->deny : &none;
 }
 
 const struct issuer_keys *issuers_keys(const void *published)

@@ -34,7 +34,8 @@ void issuers_refresh(sluice_instance *inst, const struct jwt_conf *conf);
 /* Worker: the keys of each issuer in a published value, as many as conf->n_trusted; NULL: nothing
  * is published. */
 const struct issuer_keys *issuers_keys(const void *published);
-/* Worker: what is known of the deny list, in a published value that is not NULL. */
+/* Worker: what is known of the deny list, in a published value; NULL, for want of memory: nothing,
+ * and nothing is to be waited for. */
 const struct deny_view *issuers_deny(const void *published);
 /* Main thread: publish anew where has_news, and set the timer anew. */
 void issuers_changed(sluice_instance *inst, const struct jwt_conf *conf, bool has_news);

@@ -10,14 +10,6 @@
 #define FIRST_READING_NS MS_TO_NS(UINT64_C(1000)) /* when the channel does not come before */
 enum { NAME_SHOWN = 240, NEARLY_FULL = 80 };      /* percent */
 
-/* A time that is there already, and is later, stays. */
-static const char tell_source[] = "local o = redis.call('ZSCORE', KEYS[1], ARGV[1])\n"
-				  "local u = ARGV[2]\n"
-				  "if o and tonumber(o) > tonumber(u) then u = o end\n"
-				  "redis.call('ZADD', KEYS[1], u, ARGV[1])\n"
-				  "redis.call('PUBLISH', KEYS[1], ARGV[1] .. ' ' .. u)\n"
-				  "return 1\n";
-
 /* All lists. Main thread only. */
 static struct deny_list *lists;
 
@@ -35,7 +27,7 @@ static struct deny_list *list_new(const sluice_store *store, sluice_str key)
 {
 	struct deny_list *l = calloc(1, sizeof *l);
 	char *name = strndup(key.data, key.len);
-	if (!l || !name || pthread_mutex_init(&l->lock, NULL) != 0) {
+	if (!l || !name) {
 		free(l);
 		free(name);
 		return NULL;
@@ -58,7 +50,6 @@ static void list_free(struct deny_list *l)
 	deny_map_free(&l->reading.found);
 	deny_map_free(&l->reading.news);
 	deny_table_unref(l->table);
-	pthread_mutex_destroy(&l->lock);
 	free((char *)(uintptr_t)l->key.data);
 	free(l);
 }
@@ -66,7 +57,7 @@ static void list_free(struct deny_list *l)
 bool deny_join(struct deny_sub *sub, const sluice_store *store, sluice_str key, const char **why)
 {
 	*why = "there is no memory, or no randomness";
-	if (store && sluice_store_kind_of(store) != SLUICE_STORE_REDIS) {
+	if (sluice_store_kind_of(store) != SLUICE_STORE_REDIS) {
 		*why = "is a store in memory, which nobody can tell anything";
 		return false;
 	}
@@ -75,8 +66,6 @@ bool deny_join(struct deny_sub *sub, const sluice_store *store, sluice_str key, 
 		l = deny_ids_init() ? list_new(store, key) : NULL;
 	if (!l)
 		return false;
-	if (store)
-		sub->script = sluice_script_register(sub->inst, tell_source);
 	sub->list = l;
 	sub->use = DENY_JOINED;
 	/* the last one: who is in force goes on leading */
@@ -89,6 +78,11 @@ bool deny_join(struct deny_sub *sub, const sluice_store *store, sluice_str key, 
 }
 
 /* ---- following ----------------------------------------------------------------------------- */
+
+static uint64_t sooner(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
 
 static void take_message(struct deny_list *l, sluice_instance *inst, sluice_str message)
 {
@@ -136,24 +130,38 @@ static void on_state(sluice_instance *inst, void *conf, void *user, bool is_conn
 		set_connected(sub->list, is_connected);
 }
 
+/* When the list has to be read for the terms of one more in force. Members that had no room, or
+ * that were over by the leeway of the others (is_longer), are known to Redis alone. */
+static void plan_for(struct deny_list *l, const struct deny_sub *sub, bool is_longer)
+{
+	uint64_t in = MS_TO_NS(sub->terms->refresh);
+	if (deny_leader(l) == sub)
+		in = FIRST_READING_NS; /* nobody has followed it until now */
+	if (l->full_until || is_longer)
+		in = 0;
+	l->read_ns = sooner(l->read_ns, sluice_now_ns() + in);
+	l->reading.again |= l->reading.is_under_way && (l->reading.full_until || is_longer);
+}
+
 void deny_start(struct deny_sub *sub)
 {
 	struct deny_list *l = sub->list;
 	if (!l)
 		return;
+	bool is_longer = deny_leader(l) && sub->terms->leeway > deny_leeway(l);
 	sub->use = DENY_IN_FORCE;
-	if (l->read_ns == UINT64_MAX && !l->reading.is_under_way)
-		l->read_ns = sluice_now_ns() +
-			(l->store ? FIRST_READING_NS : MS_TO_NS(sub->terms->refresh));
+	plan_for(l, sub, is_longer);
 	const sluice_follow f = { .size = sizeof f,
 		.store = l->store,
 		.channel = l->key,
 		.on_message = on_message,
 		.on_state = on_state,
 		.user = sub };
-	sub->is_connected = l->store && sluice_store_follow(sub->inst, &f) == 1;
+	sub->is_connected = sluice_store_follow(sub->inst, &f) == 1;
 	if (sub->is_connected && !l->is_connected && deny_leader(l) == sub)
 		set_connected(l, true);
+	else
+		deny_tell_subs(l, false); /* the leader may have to read earlier */
 	sub->changed(sub, true);
 }
 
@@ -173,22 +181,18 @@ void deny_leave(struct deny_sub *sub)
 		list_free(l);
 		return;
 	}
-	struct deny_sub *leader = deny_leader(l);
-	if (!led || !leader)
+	if (!led)
 		return;
-	deny_read_drop(l);
-	if (leader->is_connected != l->is_connected)
-		set_connected(l, leader->is_connected);
+	deny_read_drop(l); /* its reader is gone, whoever comes next */
+	struct deny_sub *leader = deny_leader(l);
+	bool is_connected = leader && leader->is_connected;
+	if (is_connected != l->is_connected)
+		set_connected(l, is_connected);
 	else
 		deny_tell_subs(l, false);
 }
 
 /* ---- time ---------------------------------------------------------------------------------- */
-
-static uint64_t sooner(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
 
 uint64_t deny_next_at(const struct deny_sub *sub)
 {
@@ -201,25 +205,13 @@ uint64_t deny_next_at(const struct deny_sub *sub)
 		if (!l->reading.is_under_way)
 			at = sooner(at, l->read_ns);
 	}
-	if (l->full_until > deny_now_s())
+	uint32_t over_s = deny_over_s(l);
+	if (l->full_until > over_s)
 		at = sooner(at,
-			sluice_now_ns() +
-				MS_TO_NS((uint64_t)(l->full_until - deny_now_s()) * 1000));
+			sluice_now_ns() + MS_TO_NS((uint64_t)(l->full_until - over_s) * 1000));
 	if (sub->terms->max_stale && deny_state_of(l, sub->terms) == DENY_STALE)
 		at = sooner(at, l->current_ns + MS_TO_NS(sub->terms->max_stale));
 	return at;
-}
-
-static void renew(struct deny_list *l, const struct deny_sub *sub)
-{
-	size_t before = l->map.n;
-	if (l->store) {
-		deny_read_begin(l);
-		return;
-	}
-	deny_map_purge(&l->map, deny_now_s());
-	l->is_dirty |= l->map.n != before;
-	l->read_ns = sluice_now_ns() + MS_TO_NS(sub->terms->refresh);
 }
 
 void deny_tick(struct deny_sub *sub)
@@ -229,7 +221,7 @@ void deny_tick(struct deny_sub *sub)
 		return;
 	if (deny_leader(l) == sub) {
 		if (!l->reading.is_under_way && l->read_ns <= sluice_now_ns())
-			renew(l, sub);
+			deny_read_begin(l);
 		deny_make_table(l);
 	}
 	sub->changed(sub, sub->told != deny_state_of(l, sub->terms));
@@ -242,14 +234,16 @@ static void write_text(const struct deny_list *l, const struct deny_sub *sub, ch
 {
 	uint64_t max = sub->terms->max_entries;
 	text[0] = '\0';
-	if (l->full_until > deny_now_s())
+	if (l->full_until > deny_over_s(l))
 		(void)snprintf(text, size, "it has more than max_entries (%" PRIu64 ") members",
 			deny_max_entries(l));
 	else if (l->why[0])
 		(void)snprintf(text, size, "%s", l->why);
-	else if (l->store && l->was_read && !l->is_connected)
+	else if (l->was_read && !l->is_connected)
 		(void)snprintf(text, size,
 			"its channel is not connected: changes are seen by refresh alone");
+	else if (l->was_read && !l->is_current)
+		(void)snprintf(text, size, "it is read again, as a message may have been missed");
 	else if (l->map.n * 100 > max * NEARLY_FULL)
 		(void)snprintf(text, size, "it has %zu of max_entries (%" PRIu64 ") members",
 			l->map.n, max);
@@ -278,7 +272,7 @@ static void tell_operator(const struct deny_sub *sub, enum deny_state state)
 		.source = l->key,
 		.text = sluice_str_of(text),
 		.entries = l->map.n,
-		.current_ns = l->is_current || !l->store ? sluice_now_ns() : l->current_ns,
+		.current_ns = l->is_current ? sluice_now_ns() : l->current_ns,
 		.next_ns = l->read_ns == UINT64_MAX ? 0 : l->read_ns,
 		.failures = l->failures };
 	sluice_dependency_set(sub->inst, &d);
@@ -305,8 +299,8 @@ struct deny_view deny_view(struct deny_sub *sub)
 		sluice_log(sub->inst, SLUICE_LOG_ERROR,
 			"the deny list %.*s is not to be relied on: %s", (int)l->key.len,
 			l->key.data,
-			l->full_until > deny_now_s() ? "it has more than max_entries members"
-						     : "Redis is away for longer than max_stale");
+			l->full_until > deny_over_s(l) ? "it has more than max_entries members"
+						       : "Redis is away for longer than max_stale");
 	sub->told = state;
 	tell_operator(sub, state);
 	return view;
@@ -316,60 +310,4 @@ void deny_view_drop(struct deny_view *v)
 {
 	deny_table_unref(v->table);
 	v->table = NULL;
-}
-
-/* ---- telling the list ---------------------------------------------------------------------- */
-
-static bool note(struct deny_list *l, const struct deny_row *row)
-{
-	pthread_mutex_lock(&l->lock);
-	bool taken = l->n_notes < DENY_NOTES_MAX;
-	if (taken)
-		l->notes[l->n_notes++] = *row;
-	pthread_mutex_unlock(&l->lock);
-	return taken;
-}
-
-static sluice_verdict tell_redis(sluice_exchange *x, const struct deny_sub *sub,
-	const struct deny_entry *e, uint64_t timeout_ms, sluice_store_fn then)
-{
-	char until[16];
-	char *member = sluice_alloc(x, DENY_MEMBER_MAX);
-	size_t len = member ? deny_member_write(e, member) : 0;
-	int n = snprintf(until, sizeof until, "%" PRIu32, e->until);
-	const sluice_str args[] = { sluice_str_n(member, len), sluice_str_n(until, (size_t)n) };
-	return len ? sluice_store_eval(x, sub->list->store, sub->script, sub->list->key, args, 2,
-			     timeout_ms, then)
-		   : SLUICE_FAIL;
-}
-
-sluice_verdict deny_tell(sluice_exchange *x, struct deny_sub *sub, const struct deny_entry *e,
-	uint64_t timeout_ms, sluice_store_fn then, bool *is_noted)
-{
-	struct deny_row row;
-	*is_noted = false;
-	if (!deny_row_of(e, &row))
-		return SLUICE_FAIL;
-	if (sub->list->store)
-		return tell_redis(x, sub, e, timeout_ms, then);
-	*is_noted = note(sub->list, &row);
-	sluice_refresh(x);
-	return SLUICE_NEXT;
-}
-
-void deny_collect(struct deny_sub *sub)
-{
-	struct deny_list *l = sub->list;
-	if (!l || l->store)
-		return;
-	pthread_mutex_lock(&l->lock);
-	size_t n = l->n_notes;
-	for (size_t i = 0; i < n; i++)
-		deny_put_row(l, &l->notes[i]);
-	l->n_notes = 0;
-	pthread_mutex_unlock(&l->lock);
-	if (!n)
-		return;
-	deny_make_table(l);
-	deny_tell_subs(l, false);
 }

@@ -1,11 +1,10 @@
 /*
  * Deny lists: tokens that were revoked before they expire, by jti, sub or sid. The list of a Redis
- * store is a sorted set (score: until when a member matters) and a channel of the same name, on
- * which each change is told. The process has one list for each store and key, on the main thread,
- * which all instances that name it share, so that a reload finds it as it is. Workers read tables
- * that the instances publish; no request asks Redis.
- *
- * A list without a store is that of the process alone: what deny_tell() says is lost with it.
+ * store is a sorted set (score: until when a member matters; an instance that accepts tokens for a
+ * while after they expired adds that time) and a channel of the same name, on which each change is
+ * told; operators and other programs write both. The process has one list for each store and key,
+ * on the main thread, which all instances that name it share, so that a reload finds it as it is.
+ * Workers read tables that the instances publish; no request asks Redis.
  *
  * How an instance uses it: deny_join() in check(), deny_start() in start(), deny_leave() in stop();
  * its timer calls deny_tick() and rings at deny_next_at(); changed() publishes what deny_view()
@@ -25,6 +24,7 @@ struct deny_terms {
 	uint64_t max_stale;   /* ms: how long it is used when Redis is away; 0: for ever */
 	uint64_t max_entries; /* of all who share the list the largest is in force */
 	uint64_t ready_wait;  /* ms: as of a dependency */
+	uint64_t leeway;      /* ms: how long tokens are accepted after they expired */
 };
 
 enum deny_state {
@@ -47,12 +47,11 @@ struct deny_sub {
 	enum deny_use use;
 	enum deny_state told; /* of the last view */
 	bool is_connected;
-	const sluice_script *script; /* NULL: the list is of the process alone */
 	struct deny_sub *next;
 };
 
-/* In check(): store NULL: a list of the process alone, by that name. False, and a sentence in *why:
- * the list cannot be used. sub has inst, terms and changed. */
+/* In check(). False, and a sentence in *why: the list cannot be used. sub has inst, terms and
+ * changed. */
 bool deny_join(struct deny_sub *sub, const sluice_store *store, sluice_str key, const char **why);
 /* From now on the instance may read and follow. */
 void deny_start(struct deny_sub *sub);
@@ -74,16 +73,12 @@ struct deny_view deny_view(struct deny_sub *sub);
 struct deny_view deny_peek(const struct deny_sub *sub);
 void deny_view_drop(struct deny_view *v);
 
-/*
- * Worker: put an entry on the list, for all gateways that follow it. until: seconds since 1970.
- * With a store the exchange waits, and `then` is called with SLUICE_OK or with why not; a longer
- * time that is there already stays. Without one, *is_noted says whether the entry was taken (no:
- * too many at once), it is in force within a moment, and `then` is not called. SLUICE_FAIL: it has
- * no value, or its texts are too long, or there is no memory.
- */
-sluice_verdict deny_tell(sluice_exchange *x, struct deny_sub *sub, const struct deny_entry *e,
-	uint64_t timeout_ms, sluice_store_fn then, bool *is_noted);
-/* on_refresh(): take in what deny_tell() noted. */
-void deny_collect(struct deny_sub *sub);
+/* Any thread: members that end by then, in seconds since 1970, matter no more to an instance with
+ * that leeway (ms). One second more, as the fraction of a score is cut off. */
+static inline uint32_t deny_over_at(uint64_t leeway)
+{
+	uint64_t now = sluice_unix_ms(), late = leeway + 1000;
+	return now > late ? (uint32_t)((now - late) / 1000) : 0;
+}
 
 #endif

@@ -1,13 +1,11 @@
 /* A deny list from within. deny_list.c has what is known, deny_read.c reads it from Redis, deny.c
- * is the way in. Main thread, but for the notes. */
+ * is the way in. Main thread. */
 #ifndef OAUTH_DENY_IMPL_H
 #define OAUTH_DENY_IMPL_H
 
-#include <pthread.h>
-
 #include "deny.h"
 
-enum { DENY_NOTES_MAX = 1024, DENY_CURSOR_MAX = 24, DENY_WHY = 200 };
+enum { DENY_CURSOR_MAX = 24, DENY_WHY = 200 };
 
 #define MS_TO_NS(ms) ((ms)*UINT64_C(1000000))
 
@@ -28,7 +26,7 @@ struct deny_reading {
 
 struct deny_list {
 	struct deny_list *next;
-	const sluice_store *store; /* borrowed: as long as there are subs; NULL: none */
+	const sluice_store *store; /* borrowed: as long as there are subs */
 	sluice_str key;            /* owned */
 	struct deny_sub *subs;
 
@@ -37,11 +35,12 @@ struct deny_list {
 	bool is_dirty;            /* map says more than table */
 	/* Members had no room that matter until then: the list is not whole. 0: it is. */
 	uint32_t full_until;
+	uint32_t purged_s;           /* the map has no rows that were over then, but newer ones */
 	uint64_t made_ns, making_ns; /* when the table was made, and how long it took */
 
 	bool is_connected; /* to the channel, by the leader */
 	bool was_read;
-	bool is_current;     /* connected, and read since */
+	bool is_current;     /* connected, and since then read into the table */
 	bool no_trim;        /* Redis does not let us remove */
 	uint64_t current_ns; /* while it is not current: when it was last */
 	uint64_t read_ns;    /* when to read next; UINT64_MAX: not planned */
@@ -50,10 +49,6 @@ struct deny_list {
 	uint64_t malformed; /* members of the last reading, and messages since */
 	char why[DENY_WHY];
 	struct deny_reading reading;
-
-	pthread_mutex_t lock; /* guards the notes, which workers add */
-	struct deny_row notes[DENY_NOTES_MAX];
-	size_t n_notes;
 };
 
 /* ---- deny_list.c --------------------------------------------------------------------------- */
@@ -65,11 +60,17 @@ static inline uint32_t deny_now_s(void)
 /* The first that is in force; it alone reads and listens. NULL: none is. */
 struct deny_sub *deny_leader(const struct deny_list *l);
 uint64_t deny_max_entries(const struct deny_list *l);
+/* The longest of all who are in force. */
+uint64_t deny_leeway(const struct deny_list *l);
+/* Rows that end by then matter to nobody. */
+uint32_t deny_over_s(const struct deny_list *l);
 void deny_put_row(struct deny_list *l, const struct deny_row *row);
 /* When the next table is due; UINT64_MAX: it is not. */
 uint64_t deny_table_due(const struct deny_list *l);
-/* Make it if it is due. */
+/* Make it if it is due, and tell the subscribers. */
 void deny_make_table(struct deny_list *l);
+/* Make it now, and tell nobody. False: there is no memory, and the old one stays. */
+bool deny_replace_table(struct deny_list *l);
 enum deny_state deny_state_of(const struct deny_list *l, const struct deny_terms *terms);
 /* Have all subscribers take another look. */
 void deny_tell_subs(struct deny_list *l, bool has_news);

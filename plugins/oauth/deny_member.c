@@ -1,9 +1,6 @@
 /* Members of deny lists. See the header. */
 #include "deny_member.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-
 const char *const deny_kind_names[DENY_KINDS + 1] = { "jti", "sub", "sid", NULL };
 
 /* ---- numbers ------------------------------------------------------------------------------- */
@@ -98,23 +95,6 @@ bool deny_member_read(sluice_str text, struct deny_entry *out)
 		return false;
 	*out = e;
 	return true;
-}
-
-size_t deny_member_write(const struct deny_entry *e, char *buf)
-{
-	char *at = buf;
-	if (!e->value.len || e->issuer.len + e->value.len > DENY_TEXTS_MAX)
-		return 0;
-	if (e->issuer.len) {
-		at = sluice_str_put(at, e->issuer);
-		*at++ = '|';
-	}
-	at = sluice_str_put(at, sluice_str_of(deny_kind_names[e->kind]));
-	if (e->before != DENY_ALL_TIMES)
-		at += snprintf(at, 12, "@%" PRIu32, e->before);
-	*at++ = ':';
-	at = sluice_str_put(at, e->value);
-	return (size_t)(at - buf);
 }
 
 bool deny_message_read(sluice_str text, struct deny_entry *out)

@@ -1,5 +1,5 @@
 /*
- * Members of a deny list, as operators and gateways write them:
+ * Members of a deny list, as operators and other programs write them:
  *
  *      [ISSUER|]KIND[@TIME]:VALUE
  *
@@ -17,10 +17,7 @@
 enum deny_kind { DENY_JTI, DENY_SUB, DENY_SID, DENY_KINDS };
 #define DENY_BIT(kind) (1U << (kind))
 
-enum {
-	DENY_TEXTS_MAX = 1024, /* bytes of issuer and value */
-	DENY_MEMBER_MAX = DENY_TEXTS_MAX + 32,
-};
+enum { DENY_TEXTS_MAX = 1024 };   /* bytes of issuer and value */
 #define DENY_ALL_TIMES UINT32_MAX /* in the place of @TIME: there is none */
 #define DENY_FOREVER UINT32_MAX
 
@@ -37,8 +34,6 @@ struct deny_entry {
 
 /* All but `until`; the texts are borrowed of text. False: it is no member. */
 bool deny_member_read(sluice_str text, struct deny_entry *out);
-/* Into DENY_MEMBER_MAX bytes: returns the length, or 0 when its texts are too long or empty. */
-size_t deny_member_write(const struct deny_entry *e, char *buf);
 /* A score, as Redis writes it, or a number of seconds. */
 bool deny_until_read(sluice_str text, uint32_t *until);
 bool deny_message_read(sluice_str text, struct deny_entry *out);

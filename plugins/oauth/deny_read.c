@@ -6,25 +6,19 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
 
+#include "../shared/jitter.h"
 #include "deny_impl.h"
 
 #define PAGE "500"
 #define PAGE_TIMEOUT_MS UINT64_C(2000)
 #define READING_MAX_NS MS_TO_NS(UINT64_C(60000))
 #define FIRST_PAUSE_MS UINT64_C(250) /* after a first failure */
-enum { TRIM_AFTER_S = 60 };          /* clocks of others may be late */
+/* Removing takes a member from all gateways, by the clock of this one. So it waits for a day, in
+ * which a clock that is ahead is noticed, and no leeway is as long. */
+enum { TRIM_AFTER_S = 86400, JITTER = 80 /* percent */ };
 
 static void next_page(struct deny_list *l);
-
-/* A random time between 80 and 100 % of ms. */
-static uint64_t jittered(uint64_t ms)
-{
-	uint32_t r = 0;
-	(void)!getrandom(&r, sizeof r, GRND_NONBLOCK);
-	return ms - ms / 5 * (r >> 8) / (UINT32_MAX >> 8);
-}
 
 /* The shortest of all who are in force. */
 static uint64_t refresh_of(const struct deny_list *l)
@@ -58,7 +52,7 @@ static void failed(struct deny_list *l, const char *why)
 	struct deny_sub *reader = l->reading.reader;
 	uint64_t longest = refresh_of(l), pause = FIRST_PAUSE_MS << (l->failed < 8 ? l->failed : 8);
 	bool was_known = l->why[0] != '\0';
-	pause = jittered(pause < longest ? pause : longest);
+	pause = jittered(pause < longest ? pause : longest, JITTER);
 	(void)snprintf(l->why, sizeof l->why, "%s", why);
 	l->failed++;
 	l->failures++;
@@ -97,12 +91,10 @@ static void trim(struct deny_list *l, struct deny_sub *reader)
 	(void)sluice_main_command(reader->inst, &ask);
 }
 
-static void tell_operator(const struct deny_list *l, const struct deny_reading *r)
+/* What is wrong with the members that were found, where the last reading did not say so. */
+static void tell_faults(const struct deny_list *l, const struct deny_reading *r)
 {
 	sluice_instance *inst = r->reader->inst;
-	if (l->why[0])
-		sluice_log(inst, SLUICE_LOG_INFO, "the deny list %.*s is read again: %zu entries",
-			(int)l->key.len, l->key.data, l->map.n);
 	if (r->malformed && r->malformed != l->malformed)
 		sluice_log(inst, SLUICE_LOG_WARN,
 			"%" PRIu64 " members of the deny list %.*s deny nothing: they are not "
@@ -115,35 +107,51 @@ static void tell_operator(const struct deny_list *l, const struct deny_reading *
 			(int)l->key.len, l->key.data, deny_max_entries(l));
 }
 
-static void succeeded(struct deny_list *l)
+/* What was found takes the place of the map, and what was said meanwhile comes on top. */
+static void take_found(struct deny_list *l)
 {
 	struct deny_reading *r = &l->reading;
-	struct deny_sub *reader = r->reader;
-	bool again = r->again, has_expired = r->has_expired;
 	struct deny_map news = r->news;
 	deny_map_free(&l->map);
 	l->map = r->found;
 	r->found = r->news = (struct deny_map){ .n = 0 };
-	tell_operator(l, r);
+	r->is_under_way = false; /* so that the news is not noted once more */
 	l->malformed = r->malformed;
 	l->full_until = r->full_until;
-	forget(r);
 	for (size_t i = 0; i < news.room; i++) {
 		if (news.rows[i].print.hi)
 			deny_put_row(l, &news.rows[i]);
 	}
 	deny_map_free(&news);
+	l->is_dirty = true;
+}
+
+/* The list is current only with a table that says what was found: it is made at once, however
+ * short ago the last one was made. */
+static void succeeded(struct deny_list *l)
+{
+	struct deny_reading *r = &l->reading;
+	bool again = r->again;
+	tell_faults(l, r);
+	take_found(l);
+	if (!deny_replace_table(l)) {
+		failed(l, "there is no memory");
+		return;
+	}
+	if (l->why[0])
+		sluice_log(r->reader->inst, SLUICE_LOG_INFO,
+			"the deny list %.*s is read again: %zu entries", (int)l->key.len,
+			l->key.data, l->map.n);
 	l->why[0] = '\0';
 	l->failed = 0;
 	l->was_read = true;
-	l->is_current = l->is_connected;
+	l->is_current = l->is_connected && !again;
 	l->current_ns = sluice_now_ns();
-	l->is_dirty = true;
-	l->read_ns = sluice_now_ns() + (again ? 0 : MS_TO_NS(jittered(refresh_of(l))));
-	if (has_expired && !l->no_trim)
-		trim(l, reader);
-	deny_make_table(l);
-	deny_tell_subs(l, false);
+	l->read_ns = sluice_now_ns() + (again ? 0 : MS_TO_NS(jittered(refresh_of(l), JITTER)));
+	if (r->has_expired && !l->no_trim)
+		trim(l, r->reader);
+	forget(r);
+	deny_tell_subs(l, true);
 }
 
 /* ---- pages --------------------------------------------------------------------------------- */
@@ -159,10 +167,9 @@ static bool take_member(struct deny_list *l, sluice_str member, sluice_str score
 		r->malformed++;
 		return true;
 	}
-	if (row.until <= now) {
-		r->has_expired |= row.until + TRIM_AFTER_S <= now;
+	r->has_expired |= row.until < now && now - row.until >= TRIM_AFTER_S;
+	if (row.until <= deny_over_s(l))
 		return true;
-	}
 	switch (deny_map_put(&r->found, &row, deny_max_entries(l))) {
 	case DENY_PUT_NO_MEMORY:
 		return false;
@@ -241,7 +248,7 @@ static void next_page(struct deny_list *l)
 void deny_read_begin(struct deny_list *l)
 {
 	struct deny_sub *leader = deny_leader(l);
-	if (!leader || !l->store)
+	if (!leader)
 		return;
 	if (l->reading.is_under_way) {
 		l->reading.again = true;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "issuers.h"
 #include "kit.h"
 #include "mint.h"
 #include "test.h"
@@ -137,7 +138,7 @@ static sluice_dependency told(sluice_instance *i)
 TEST(a_list_of_several_pages)
 {
 	begin();
-	put("sub:carol " LATER), put("sid:s1 " LATER), put("sub:old 1699990000"), put("x 5"),
+	put("sub:carol " LATER), put("sid:s1 " LATER), put("sub:old 1699900000"), put("x 5"),
 		put(IDP "|jti:t1 inf");
 	sluice_instance *i = started(NULL, NULL);
 	assert_int_equal(set.pages, 3);
@@ -235,7 +236,7 @@ TEST(messages_are_in_force_at_once)
 	kit_advance(49);
 	IS_IN(ALICE);
 	IS_OUT(BOB);
-	kit_advance(2000);
+	kit_advance(8000); /* and the leeway */
 	IS_IN(BOB);
 	say("rubbish"), say("sub: 5"), say("");
 	const char *log = kit_log();
@@ -265,6 +266,48 @@ TEST(messages_while_it_is_read)
 	kit_stop(i);
 }
 
+static void deny_dan(void)
+{
+	say("sub:dan " LATER);
+}
+
+/* Tables have pauses between them, but the list is current only with that of the reading. */
+TEST(a_message_right_before_the_last_page)
+{
+	begin();
+	sluice_instance *i = started(NULL, NULL);
+	put("sub:x " LATER), put("sub:y " LATER), put("sub:alice " LATER);
+	set.between = deny_dan;
+	kit_store_channels(store, false);
+	kit_store_channels(store, true);
+	kit_advance(10);
+	assert_int_equal(set.pages, 3);
+	assert_int_equal(told(i).state, SLUICE_DEPENDENCY_OK);
+	IS_OUT(ALICE);
+	IS_OUT("\"sub\":\"dan\"");
+	kit_stop(i);
+}
+
+/* A score that is the `exp` of the token suffices. */
+TEST(members_matter_for_the_leeway_too)
+{
+	begin();
+	put("sub:alice 1699999990"), put("sub:bob 1700000010");
+	sluice_instance *strict = started("leeway", "0");
+	assert_int_equal(told(strict).entries, 1);
+	sluice_instance *i = started("leeway", "30s");
+	IS_OUT(ALICE);
+	kit_advance(18000);
+	IS_OUT(ALICE);
+	assert_string_equal(ask(strict, BOB), "in");
+	kit_advance(4000);
+	IS_IN(ALICE);
+	IS_OUT(BOB);
+	assert_int_equal(set.trims, 0); /* the clock may be ahead of others */
+	kit_stop(i);
+	kit_stop(strict);
+}
+
 /* ---- losses --------------------------------------------------------------------------------- */
 
 TEST(a_connection_that_comes_back_has_it_read_anew)
@@ -281,6 +324,33 @@ TEST(a_connection_that_comes_back_has_it_read_anew)
 	assert_int_equal(set.scans, 2);
 	assert_int_equal(told(i).state, SLUICE_DEPENDENCY_OK);
 	kit_stop(i);
+}
+
+static sluice_instance *looked_at;
+
+static void look(void)
+{
+	assert_int_equal(told(looked_at).state, SLUICE_DEPENDENCY_FAILING);
+}
+
+static void reconnect(void)
+{
+	set.between = look;
+	kit_store_channels(store, false);
+	kit_store_channels(store, true);
+}
+
+/* What was said in between may stand on a page that was read before. */
+TEST(a_reading_from_before_the_connection_does_not_make_it_current)
+{
+	begin();
+	looked_at = started(NULL, NULL);
+	set.between = reconnect;
+	kit_advance(60100);
+	assert_null(set.between);
+	assert_int_equal(set.scans, 3);
+	assert_int_equal(told(looked_at).state, SLUICE_DEPENDENCY_OK);
+	kit_stop(looked_at);
 }
 
 static void lose_for_long(sluice_instance *i)
@@ -347,7 +417,7 @@ TEST(more_members_than_it_may_have)
 	kit_advance(60000);
 	IS_UNKNOWN(BOB);
 	assert_non_null(strstr(kit_log(), "more than max_entries"));
-	kit_advance(45000); /* its time is over */
+	kit_advance(51000); /* its time is over, and the leeway */
 	IS_IN(BOB);
 	kit_stop(i);
 }
@@ -374,6 +444,67 @@ TEST(the_next_instance_has_the_list_at_once)
 	kit_advance(60000);
 	IS_IN(ALICE);
 	kit_stop(i);
+}
+
+TEST(a_while_in_which_nobody_follows)
+{
+	begin();
+	sluice_instance *old = started(NULL, NULL), *i = make(NULL, NULL);
+	assert_int_equal(kit_check(i), 0);
+	kit_stop(old);
+	assert_int_equal(told(i).state, SLUICE_DEPENDENCY_FAILING);
+	put("sub:alice " LATER);
+	kit_advance(1000);
+	kit_start(i);
+	kit_advance(20);
+	assert_int_equal(set.scans, 2);
+	IS_OUT(ALICE);
+	assert_int_equal(told(i).state, SLUICE_DEPENDENCY_OK);
+	kit_stop(i);
+}
+
+TEST(the_reader_leaves_while_nobody_else_is_in_force)
+{
+	begin();
+	sluice_instance *old = started(NULL, NULL), *i = make(NULL, NULL);
+	put("sub:alice " LATER);
+	assert_int_equal(kit_check(i), 0);
+	kit_store_channels(store, false);
+	kit_store_channels(store, true); /* a reading begins */
+	kit_stop(old);
+	kit_advance(1000);
+	kit_start(i);
+	kit_advance(1100);
+	IS_OUT(ALICE);
+	assert_int_equal(told(i).state, SLUICE_DEPENDENCY_OK);
+	kit_stop(i);
+}
+
+TEST(a_longer_list_and_a_shorter_refresh_have_effect_at_once)
+{
+	begin();
+	put("sub:alice " LATER), put("sub:a " LATER);
+	sluice_instance *i = started("deny.max_entries", "1");
+	IS_UNKNOWN(BOB);
+	sluice_instance *longer = started("deny.max_entries", "10");
+	kit_advance(20);
+	IS_IN(BOB);
+	IS_OUT(ALICE);
+	unsigned scans = set.scans;
+	sluice_instance *sooner = started("deny.refresh", "2s");
+	kit_advance(2000);
+	assert_int_equal(set.scans, scans + 1);
+	kit_stop(i);
+	kit_stop(longer);
+	kit_stop(sooner);
+}
+
+TEST(nothing_is_published)
+{
+	const struct deny_view *v = issuers_deny(NULL);
+	assert_int_equal(v->state, DENY_AWAITED);
+	assert_false(v->is_coming);
+	assert_null(v->table);
 }
 
 TEST(options_that_are_wrong)
