@@ -27,7 +27,10 @@ static char *listed[LIST]; /* owned */
 
 static char *copy(sluice_str s)
 {
-	return strndup(s.data, s.len);
+	char *text = calloc(1, s.len + 1);
+	assert_non_null(text);
+	memcpy(text, s.data, s.len);
+	return text;
 }
 
 static void entry_drop(struct entry *e)
