@@ -28,7 +28,7 @@ void calls_add(sluice_exchange *x, struct store_calls *c, const struct store_cal
 	*own = *call;
 	for (size_t i = 0; i < own->n; i++) {
 		char *text = sluice_alloc(x, call->argv[i].len + 1);
-		c->has_failed = c->has_failed || !text;
+		c->has_failed = c->has_failed || !text || call->argv[i].len == 0;
 		if (text)
 			(void)sluice_str_put(text, call->argv[i]);
 		own->argv[i].data = text;
@@ -41,14 +41,24 @@ void calls_delete(sluice_exchange *x, struct store_calls *c, const struct store_
 	calls_add(x, c, &call);
 }
 
-/* Sessions that are to go. */
-static void add_sessions(sluice_exchange *x, struct store_calls *c, const sluice_value *v)
+void calls_unlist(sluice_exchange *x, struct store_calls *c, sluice_str index, sluice_str digest)
+{
+	const struct store_call call = { .argv = { SLUICE_STR("ZREM"), index, digest }, .n = 3 };
+	calls_add(x, c, &call);
+}
+
+/* Sessions that are to go; and then from the index, where there is one: as long as a session may
+ * be there, the index leads to it. */
+static void add_sessions(sluice_exchange *x, struct store_calls *c, sluice_str index,
+	const sluice_value *v)
 {
 	for (size_t i = 0; i < v->n; i++) {
 		if (v->v[i].type != SLUICE_V_STR || !names_is_id(v->v[i].s))
 			continue;
 		const struct store_key key = names_session_of(v->v[i].s);
 		calls_delete(x, c, &key);
+		if (index.data)
+			calls_unlist(x, c, index, v->v[i].s);
 	}
 }
 
@@ -87,15 +97,17 @@ static sluice_verdict on_answer(sluice_exchange *x, const void *arg, sluice_stat
 {
 	const struct oidc_conf *conf = arg;
 	struct store_calls *c = &flow_of(x)->calls;
-	enum call_wants wants = c->v[c->at++].wants;
+	const struct store_call *call = &c->v[c->at++];
+	enum call_wants wants = call->wants;
+	sluice_str index = wants == CALL_SURPLUS ? call->argv[0] : SLUICE_STR_NONE;
 	if (st != SLUICE_OK || !v || !is_wanted(wants, v)) {
 		log_failure(x, st, v);
 		return end(x, conf, CALLS_DOWN);
 	}
 	if (wants == CALL_NOTHING && v->i != 0)
 		return end(x, conf, CALLS_SEEN);
-	if (wants == CALL_DIGESTS)
-		add_sessions(x, c, v);
+	if (wants == CALL_DIGESTS || wants == CALL_SURPLUS)
+		add_sessions(x, c, index, v);
 	return go_on(x, conf);
 }
 

@@ -44,7 +44,7 @@ static struct store_key make_of(const char *kind, const sluice_str *texts, size_
 	EVP_MD_CTX_free(c);
 	struct store_key k = make(kind, digest);
 	if (!ok)
-		k.len = 0; /* a command without a key: Redis refuses it */
+		k.len = 0; /* names nothing: nobody may use it (names_is_key()) */
 	return k;
 }
 
@@ -65,7 +65,9 @@ struct store_key names_session_of(sluice_str digest)
 
 sluice_str names_digest(const struct store_key *session)
 {
-	return sluice_str_n(session->text + session->len - DIGEST_TEXT, DIGEST_TEXT);
+	return names_is_key(session)
+		? sluice_str_n(session->text + session->len - DIGEST_TEXT, DIGEST_TEXT)
+		: SLUICE_STR_NONE;
 }
 
 struct store_key names_index(const struct oidc_conf *conf, const char *kind, sluice_str value)

@@ -14,7 +14,7 @@ enum {
 	STORE_KEY = 64,   /* room for a key */
 };
 
-/* A key in the store. */
+/* A key in the store; of length 0 where there was no memory to make it. */
 struct store_key {
 	char text[STORE_KEY];
 	size_t len;
@@ -29,12 +29,18 @@ bool names_is_id(sluice_str text);
 struct store_key names_session(const struct oidc_conf *conf, sluice_str id);
 /* The key of a session by its digest alone, which indexes have. */
 struct store_key names_session_of(sluice_str digest);
+/* No data: it is no key. */
 sluice_str names_digest(const struct store_key *session);
 /* The key of the sessions of one that the provider names: kind `sid` or `sub`; of the logout token
  * `jti`. */
 struct store_key names_index(const struct oidc_conf *conf, const char *kind, sluice_str value);
 /* The key of the claim on a refresh. */
 struct store_key names_claim(const uint8_t digest[static 32]);
+
+static inline bool names_is_key(const struct store_key *k)
+{
+	return k->len > 0;
+}
 
 static inline sluice_str names_text(const struct store_key *k)
 {

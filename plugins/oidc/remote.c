@@ -18,21 +18,20 @@ static const char read_source[] = "local v = redis.call('GET', KEYS[1])\n"
 				  "return v\n";
 
 /* Add a session to an index, whose members are ordered by the time at which they have ended for
- * sure. Those that have are taken out; and of too many the oldest, which are returned. ARGV: the
- * digest; how long it lasts, in ms; how many there may be. */
+ * sure. Those that have are taken out. Of too many the oldest are returned, which stay until their
+ * sessions are gone. ARGV: the digest; how long it lasts, in ms; how many there may be. */
 static const char index_source[] =
 	"local life, most = tonumber(ARGV[2]), tonumber(ARGV[3])\n"
 	"local t = redis.call('TIME')\n"
 	"local now = t[1] * 1000 + math.floor(t[2] / 1000)\n"
 	"redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)\n"
-	"local gone, over = {}, redis.call('ZCARD', KEYS[1]) - most\n"
+	"local surplus, over = {}, redis.call('ZCARD', KEYS[1]) - most\n"
 	"if over >= 0 then\n"
-	"  gone = redis.call('ZRANGE', KEYS[1], 0, over)\n"
-	"  redis.call('ZREMRANGEBYRANK', KEYS[1], 0, over)\n"
+	"  surplus = redis.call('ZRANGE', KEYS[1], 0, math.min(over, most))\n"
 	"end\n"
 	"redis.call('ZADD', KEYS[1], now + life, ARGV[1])\n"
 	"redis.call('PEXPIRE', KEYS[1], math.max(life, redis.call('PTTL', KEYS[1])))\n"
-	"return gone\n";
+	"return surplus\n";
 
 /* ---- configuration ------------------------------------------------------------------------- */
 
@@ -171,6 +170,8 @@ sluice_verdict remote_read_again(sluice_exchange *x, const struct oidc_conf *con
 	struct flow *f = flow_of(x);
 	const sluice_str command[] = { SLUICE_STR("GET"), names_text(&f->key) };
 	f->kept = then;
+	if (!names_is_key(&f->key))
+		return then(x, conf, KEPT_DOWN);
 	return sluice_store_command(x, conf->store, command, 2, conf->store_timeout, on_session);
 }
 
@@ -184,6 +185,8 @@ sluice_verdict remote_find(sluice_exchange *x, const struct oidc_conf *conf, kep
 	if (!idle_of(conf))
 		return remote_read_again(x, conf, then);
 	f->kept = then;
+	if (!names_is_key(&f->key))
+		return then(x, conf, KEPT_DOWN);
 	return sluice_store_eval(x, conf->store, conf->read_script, names_text(&f->key),
 		conf->touch_args, 2, conf->store_timeout, on_session);
 }
@@ -201,8 +204,21 @@ static void add_index(sluice_exchange *x, const struct oidc_conf *conf, struct s
 		.argv = { names_text(&key), names_digest(session), conf->index_args[0],
 			conf->index_args[1] },
 		.n = 4,
-		.wants = CALL_DIGESTS };
+		.wants = CALL_SURPLUS };
 	calls_add(x, c, &call);
+}
+
+/* A session that is deleted is none of the user's any more: else those that have ended would push
+ * out those that are in use. */
+static void drop_index(sluice_exchange *x, const struct oidc_conf *conf, struct store_calls *c,
+	const char *kind, const struct store_key *session)
+{
+	const json_t *claims = flow_of(x)->session.claims;
+	sluice_str value;
+	if (!claims || !json_member_str(claims, kind, &value) || value.len == 0)
+		return;
+	struct store_key key = names_index(conf, kind, value);
+	calls_unlist(x, c, names_text(&key), names_digest(session));
 }
 
 static sluice_verdict on_begun(sluice_exchange *x, const struct oidc_conf *conf, enum calls_end how)
@@ -241,6 +257,8 @@ sluice_verdict remote_begin(sluice_exchange *x, const struct oidc_conf *conf, ke
 	if (old.data) {
 		const struct store_key key = names_session(conf, old);
 		calls_delete(x, &c, &key);
+		if (conf->backchannel_logout_path.len)
+			drop_index(x, conf, &c, "sub", &key);
 	}
 	if (conf->backchannel_logout_path.len) {
 		add_index(x, conf, &c, "sub", &f->key);
@@ -273,6 +291,10 @@ sluice_verdict remote_end(sluice_exchange *x, const struct oidc_conf *conf, kept
 		return then(x, conf, KEPT_GOOD);
 	const struct store_key key = names_session(conf, id);
 	calls_delete(x, &c, &key);
+	if (conf->backchannel_logout_path.len) {
+		drop_index(x, conf, &c, "sub", &key);
+		drop_index(x, conf, &c, "sid", &key);
+	}
 	return calls_run(x, conf, &c, on_ended);
 }
 

@@ -20,7 +20,7 @@ static struct entry entries[KEYS];
 static char *names[NAMES]; /* of commands; owned */
 static size_t n_names;
 static bool down, held;
-static unsigned fails;
+static unsigned fails, fails_deletes;
 static char *said; /* of the last reply, owned */
 static sluice_value list[LIST];
 static char *listed[LIST]; /* owned */
@@ -126,13 +126,22 @@ static void add_to_index(const kit_call *c, sluice_value *out)
 {
 	struct entry *e = make(c->key);
 	size_t most = number(c->args[2]), over = e->n >= most ? e->n - most + 1 : 0;
-	give_list(out, e->members, over);
-	for (size_t i = 0; i < over; i++)
-		free(e->members[i]);
-	memmove(e->members, e->members + over, (e->n - over) * sizeof e->members[0]);
-	e->n -= over;
+	give_list(out, e->members, over < most ? over : most);
+	assert_true(e->n < LIST);
 	e->members[e->n++] = copy(c->args[0]);
 	e->until_ns = sluice_now_ns() + number(c->args[1]) * 1000000;
+}
+
+static int64_t take_off(struct entry *e, sluice_str member)
+{
+	for (size_t i = 0; e && i < e->n; i++) {
+		if (!sluice_str_eq(sluice_str_of(e->members[i]), member))
+			continue;
+		free(e->members[i]);
+		memmove(&e->members[i], &e->members[i + 1], (--e->n - i) * sizeof e->members[0]);
+		return 1;
+	}
+	return 0;
 }
 
 static bool run_command(const kit_call *c, sluice_value *out)
@@ -148,6 +157,8 @@ static bool run_command(const kit_call *c, sluice_value *out)
 		*out = (sluice_value){ .type = SLUICE_V_INT, .i = e ? 1 : 0 };
 		if (e && sluice_str_is(name, "DEL"))
 			entry_drop(e);
+	} else if (sluice_str_is(name, "ZREM")) {
+		*out = (sluice_value){ .type = SLUICE_V_INT, .i = take_off(e, c->args[2]) };
 	} else if (sluice_str_is(name, "ZRANGE")) {
 		give_list(out, e ? e->members : NULL, e ? e->n : 0);
 	} else {
@@ -168,6 +179,10 @@ static sluice_status answer(void *ctx, const kit_call *c, sluice_value *out)
 	names[n_names++] = c->script ? strdup(reads ? "READ" : "INDEX") : copy(c->args[0]);
 	if (writes && fails > 0) {
 		fails--;
+		return SLUICE_TIMEOUT;
+	}
+	if (!c->script && fails_deletes > 0 && sluice_str_is(c->args[0], "DEL")) {
+		fails_deletes--;
 		return SLUICE_TIMEOUT;
 	}
 	if (reads)
@@ -194,7 +209,7 @@ void fake_redis_for(sluice_store *s)
 	free(said);
 	said = NULL;
 	down = held = false;
-	fails = 0;
+	fails = fails_deletes = 0;
 	if (s)
 		kit_store_handle(s, answer, NULL);
 }
@@ -207,6 +222,11 @@ void fake_redis_set_down(bool is_down)
 void fake_redis_fail_writes(unsigned n)
 {
 	fails = n;
+}
+
+void fake_redis_fail_deletes(unsigned n)
+{
+	fails_deletes = n;
 }
 
 static bool starts(const struct entry *e, const char *start)
@@ -257,6 +277,11 @@ static struct entry *first_of(const char *start)
 	}
 	fail_msg("there is no key %s", start);
 	return NULL;
+}
+
+unsigned fake_redis_members(const char *start)
+{
+	return (unsigned)first_of(start)->n;
 }
 
 void fake_redis_hold_claims(bool hold)

@@ -21,6 +21,10 @@ void fake_redis_hold_claims(bool held);
 /* A copy of the value of the first such key, which the caller frees; and another one for it. */
 char *fake_redis_take(const char *start);
 void fake_redis_give(const char *start, const char *value);
+/* Members of the index whose key begins so. */
+unsigned fake_redis_members(const char *start);
+/* The next n DEL are not answered. */
+void fake_redis_fail_deletes(unsigned n);
 /* Put the value of one such key in the place of another's. */
 void fake_redis_swap(const char *start);
 

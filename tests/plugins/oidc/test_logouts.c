@@ -3,6 +3,7 @@
 
 #include "browser.h"
 #include "fake_redis.h"
+#include "remote.h"
 
 #define EVENT "\"events\":{\"http://schemas.openid.net/event/backchannel-logout\":{}}"
 
@@ -101,6 +102,38 @@ TEST_WITH(a_sid_ends_one_session_and_a_sub_all, with_redis, NULL)
 	assert_false(is_in(i, third));
 	assert_int_equal(fake_redis_keys("sluice:oidc:s:"), 0);
 	assert_int_equal(fake_redis_keys("sluice:oidc:sub:"), 0);
+	kit_stop(i);
+}
+
+TEST_WITH(a_login_too_many_ends_the_oldest, with_redis, NULL)
+{
+	sluice_instance *i = site();
+	char *first = log_in_as(i, "s0"), *second = log_in_as(i, "s1");
+	for (int n = 2; n < REMOTE_INDEX_MAX; n++)
+		(void)log_in_as(i, mint_text("s%d", n));
+	assert_true(is_in(i, first));
+	(void)log_in_as(i, "more");
+	assert_false(is_in(i, first));
+	assert_true(is_in(i, second));
+	assert_int_equal(fake_redis_members("sluice:oidc:sub:"), REMOTE_INDEX_MAX);
+	kit_stop(i);
+}
+
+/* Redis does not answer when the oldest is deleted: the index still leads to it. */
+TEST_WITH(a_session_that_could_not_be_deleted_stays_in_the_index, with_redis, NULL)
+{
+	sluice_instance *i = site();
+	char *first = log_in_as(i, "s0");
+	for (int n = 1; n < REMOTE_INDEX_MAX; n++)
+		(void)log_in_as(i, mint_text("s%d", n));
+	fake_redis_fail_deletes(1);
+	begin(i, "/");
+	answer_tokens(id_token(MINT_RSA, "a", ",\"sid\":\"more\""));
+	kit_end(come_back(i));
+	assert_true(is_in(i, first));
+	answers(i, usual(",\"jti\":\"1\",\"sub\":\"alice\"," EVENT), 200, NULL);
+	assert_false(is_in(i, first));
+	assert_int_equal(fake_redis_keys("sluice:oidc:s:"), 0);
 	kit_stop(i);
 }
 
