@@ -1,10 +1,12 @@
 """oidc with sessions in Redis, of two gateways, and a certified provider that ends them."""
 import json
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from kit.gateway import ROOT
 from kit.origin import reply
 from kit.person import PAGE, Person
 from kit.provider import CLIENT, SECRET
@@ -43,17 +45,25 @@ routes:
 class Site:
     """Two gateways before one application, as behind a balancer: a browser's cookies are for both."""
 
-    def __init__(self, gateway, issuer, origin, redis, more):
+    def __init__(self, gateway, issuer, origin, redis, more, limited):
         def behave(peer, request):
             told = {n.lower(): v for n, v in request.fields}
             reply(200, json.dumps(told).encode(), {"Content-Type": "application/json"})(peer, request)
         self.persons = []
         self.issuer, self.redis, up = issuer, redis(), origin(behave)
-        text = CONFIG.format(redis=self.redis.url, client=CLIENT, secret=SECRET, seal=KEY, more=more)
+        text = CONFIG.format(redis=self.limited_url() if limited else self.redis.url, client=CLIENT, secret=SECRET, seal=KEY, more=more)
         self.gateways = [gateway(text, issuer=issuer.url, app=up.port) for _ in range(2)]
         self.urls = [f"http://localhost:{g.port()}" for g in self.gateways]
         issuer.add_client(redirect_uris=[f"{u}/oidc/callback" for u in self.urls], post_logout_redirect_uris=[f"{u}/bye" for u in self.urls],
                           backchannel_logout_uri=f"{self.urls[0]}/oidc/logged-out", backchannel_logout_session_required=True)
+
+    def limited_url(self):
+        """Of a user who has the rights that the manual names, and no others."""
+        manual = (ROOT / "plugins/oidc/oidc.md").read_text()
+        said = re.search(r"The user of the store needs (.*?), on keys `(.*?)`", manual, re.S)
+        rights = [f"+{c.lower()}" for c in ["PING", *re.findall(r"`([A-Z]+)`", said[1])]]
+        self.redis.client.execute_command("ACL", "SETUSER", "gateway", "on", ">word", f"~{said[2]}", *rights)
+        return self.redis.url.replace("redis://", "redis://gateway:word@")
 
     def keys(self, kind="s"):
         return self.redis.client.keys(f"sluice:oidc:{kind}:*")
@@ -74,8 +84,8 @@ class Site:
 def site(gateway, provider, origin, redis):
     made = []
 
-    def make(more="", **options):
-        made.append(Site(gateway, provider(**options), origin, redis, more))
+    def make(more="", limited=False, **options):
+        made.append(Site(gateway, provider(**options), origin, redis, more, limited))
         return made[-1]
     yield make
     for person in made[0].persons:      # else the gateways wait for their connections
@@ -107,8 +117,8 @@ def test_the_store(site):
 
 
 def test_the_provider_logs_a_user_out(site):
-    """Over the back channel, when its session ends there: one browser's at both gateways, and no other's."""
-    s = site()
+    """Over the back channel, when its session ends there: one browser's at both gateways, and no other's. The rights in Redis are those of the manual."""
+    s = site(limited=True)
     alice, other = s.person(), s.person()
     ended = alice.visit(f"{s.issuer.url}/session/end")
     assert "logged out" in ended.text
