@@ -6,6 +6,7 @@
  * http[s]://ADDRESS:PORT/TARGET        load --help tells the options
  */
 #define _GNU_SOURCE
+#include "gate.h"
 #include "load.h"
 
 #include <arpa/inet.h>
@@ -188,15 +189,6 @@ static void open_all(struct run *r)
 	}
 }
 
-static void gate(const struct run *r, const char *say)
-{
-	char line[64];
-	(void)printf("%s\n", say);
-	(void)fflush(stdout);
-	if (r->plan.gate && !fgets(line, sizeof(line), stdin))
-		exit(0);
-}
-
 static void on_term(int number)
 {
 	(void)number;
@@ -252,7 +244,7 @@ static void report(const struct run *r, double seconds)
 		(unsigned long long)n->handshakes, (unsigned long long)n->resumed, n->tls);
 	(void)printf("\"latency_us\": ");
 	histogram_print(&n->took, stdout);
-	gate(r, "}");
+	gate(r->plan.gate, "}");
 }
 
 /* ---- options ------------------------------------------------------------------------------- */
@@ -487,7 +479,7 @@ int main(int argc, char **argv)
 	}
 	if (!r.plan.fresh)
 		open_all(&r);
-	gate(&r, "ready");
+	gate(r.plan.gate, "ready");
 	uint64_t start = now_ns();
 	run_requests(&r);
 	report(&r, (double)(now_ns() - start) / 1e9);

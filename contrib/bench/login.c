@@ -20,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "gate.h"
 #include "histogram.h"
 
 enum { HEAD_MAX = 32 * 1024, COOKIES_MAX = 16 * 1024, WORD = 256, PATIENCE = 10 };
@@ -196,15 +197,6 @@ static void *browse(void *arg)
 }
 
 /* ---- the run ------------------------------------------------------------------------------- */
-
-static void gate(bool wait, const char *say)
-{
-	char line[64];
-	(void)printf("%s\n", say);
-	(void)fflush(stdout);
-	if (wait && !fgets(line, sizeof(line), stdin))
-		exit(0);
-}
 
 static void parse_url(char *url)
 {

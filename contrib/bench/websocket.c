@@ -23,6 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "gate.h"
 #include "histogram.h"
 
 enum { EVENTS = 256, BACKLOG = 4096, BUFFER = 64 * 1024, MESSAGE_MAX = 32 * 1024, KEY = 24 };
@@ -277,15 +278,6 @@ static _Noreturn void serve(int epoll, uint16_t port)
 	(void)epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &ev);
 	for (;;)
 		turn(epoll, listener, -1);
-}
-
-static void gate(bool wait, const char *say)
-{
-	char line[64];
-	(void)printf("%s\n", say);
-	(void)fflush(stdout);
-	if (wait && !fgets(line, sizeof(line), stdin))
-		exit(0);
 }
 
 static struct conn *client_open(int epoll)

@@ -39,11 +39,13 @@ static unsigned tasks_with(const sluice_instance *inst, void (*end)(struct insta
 	return n;
 }
 
-/* Whether the instance may begin one more. Without workers nothing is begun, and nothing is wrong.
- */
+/* Whether the instance may begin one more. wrong: a mistake of the plugin, or NULL. Without workers
+ * nothing is begun, and nothing is wrong. */
 static bool task_is_possible(const sluice_instance *inst, const sluice_store *s,
-	const char *service)
+	const char *service, const char *wrong)
 {
+	if (wrong)
+		return guard_refuse(service, wrong);
 	if (!guard_given(s, service, "the store is NULL"))
 		return false;
 	if (inst->state == INSTANCE_NEW)
@@ -99,14 +101,8 @@ static const char *follow_wrong(const sluice_instance *inst, const sluice_follow
 int host_store_follow(sluice_instance *inst, const sluice_follow *f)
 {
 	static const char service[] = "sluice_store_follow()";
-	if (!guard_main(inst, service) || !guard_given(f, service, "the struct is NULL"))
-		return -1;
-	const char *wrong = follow_wrong(inst, f);
-	if (wrong) {
-		(void)guard_refuse(service, wrong);
-		return -1;
-	}
-	if (!task_is_possible(inst, f->store, service))
+	if (!guard_main(inst, service) || !guard_given(f, service, "the struct is NULL") ||
+		!task_is_possible(inst, f->store, service, follow_wrong(inst, f)))
 		return -1;
 	struct follow_task *t = mem_new(struct follow_task);
 	memcpy(&t->told, f, sizeof(t->told));
@@ -159,14 +155,8 @@ static const char *command_wrong(const sluice_instance *inst, const sluice_main_
 int host_main_command(sluice_instance *inst, const sluice_main_ask *ask)
 {
 	static const char service[] = "sluice_main_command()";
-	if (!guard_main(inst, service) || !guard_given(ask, service, "the struct is NULL"))
-		return -1;
-	const char *wrong = command_wrong(inst, ask);
-	if (wrong) {
-		(void)guard_refuse(service, wrong);
-		return -1;
-	}
-	if (!task_is_possible(inst, ask->store, service))
+	if (!guard_main(inst, service) || !guard_given(ask, service, "the struct is NULL") ||
+		!task_is_possible(inst, ask->store, service, command_wrong(inst, ask)))
 		return -1;
 	struct command_task *t = mem_new(struct command_task);
 	memcpy(&t->asked, ask, sizeof(t->asked));

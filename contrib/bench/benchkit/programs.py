@@ -16,7 +16,7 @@ PROGRAMS = {
     "authority": (["authority.c"], ["-lcrypto"]),
     "login": (["login.c"], ["-lpthread"]),
 }
-HEADERS = ["load.h", "histogram.h", "sign.h"]
+HEADERS = ["gate.h", "load.h", "histogram.h", "sign.h"]
 
 
 def build(folder, names=None, flags=()):
